@@ -1,0 +1,1 @@
+export { CrossfadeError, type ErrorCode } from './core/errors.ts';
