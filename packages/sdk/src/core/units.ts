@@ -8,13 +8,21 @@ export function parseDurationMs(text: string): number {
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
     throw new CrossfadeError('USAGE', `Expected a duration such as 48h, 90s or 1h30m, got "${text}".`);
   }
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * unitMs[unit as keyof typeof unitMs], 0);
+  return parts.reduce(
+    (sum, [, amount, unit]) => sum + Number(amount) * unitMs[unit as keyof typeof unitMs],
+    0,
+  );
 }
 
 /** Writes milliseconds the way `parseDurationMs` reads them: at most two units, rounded. */
 export function formatDurationMs(durationMs: number): string {
   if (durationMs < 1_000) return `${Math.round(durationMs)}ms`;
-  const units = [['d', unitMs.d], ['h', unitMs.h], ['m', unitMs.m], ['s', unitMs.s]] as const;
+  const units = [
+    ['d', unitMs.d],
+    ['h', unitMs.h],
+    ['m', unitMs.m],
+    ['s', unitMs.s],
+  ] as const;
   const first = units.findIndex(([, size]) => durationMs >= size);
   const [name, size] = units[first] ?? units[3];
   const next = units[first + 1];
