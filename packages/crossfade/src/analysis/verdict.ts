@@ -1,0 +1,58 @@
+import type { MetricId } from './metric-spec.ts';
+
+/**
+ * What a judge says of a candidate. Only `fail` (and a broken comparison in which the candidate dies silently)
+ * rolls back; no data is never a pass.
+ */
+export type VerdictKind =
+  /** Proven good. */
+  | 'pass'
+  /** Shown bad. */
+  | 'fail'
+  /** Measured; not enough evidence either way. */
+  | 'inconclusive'
+  /** Nothing arrived, it is stale, or there are too few sessions. */
+  | 'no-data'
+  /** The source of the measurements could not answer. */
+  | 'source-error'
+  /** The comparison is broken. */
+  | 'invalid';
+
+/** How far one metric is shown. */
+export type EvidenceResult =
+  /** The value and its 95 % bound are on the right side. */
+  | 'certified'
+  /** The value is on the right side; there is too little of it to be sure. */
+  | 'within-limits'
+  /** The value is on the wrong side. */
+  | 'failed'
+  /** There is nothing to measure, and `sentence` says why. */
+  | 'not-measurable';
+
+/** Evidence, not only a value. Plain data, so that a decision can keep it for ever. */
+export interface MetricEvidence {
+  readonly metric: MetricId;
+  readonly result: EvidenceResult;
+  /** In the metric's unit; null when not measurable. */
+  readonly value: number | null;
+  /** Independent units behind the value: sessions, faults, crashes. */
+  readonly n: number;
+  /** 95 % one-sided bound on the bad side of the value; null when there is none. */
+  readonly bound: number | null;
+  readonly limit: number | null;
+  /** The other arm's value; absent when nothing was compared. */
+  readonly control?: number | null;
+  /** One plain sentence with both numbers in it. */
+  readonly sentence: string;
+}
+
+export interface Verdict {
+  readonly verdict: VerdictKind;
+  /** One plain sentence with both numbers in it. */
+  readonly sentence: string;
+  /** The metric that decided; absent when none did. */
+  readonly culprit?: MetricId;
+  readonly evidence: readonly MetricEvidence[];
+  /** Session records that were judged. */
+  readonly sessions: { readonly candidate: number; readonly control: number };
+}
