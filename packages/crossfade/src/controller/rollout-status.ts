@@ -1,0 +1,77 @@
+import type { DrainOutcome } from '../transcript/session-record.ts';
+import type { Verdict } from '../analysis/verdict.ts';
+
+/** The states of DOMAIN.md §6, as users read them. */
+export type StateName =
+  'draft' | 'awaiting-acceptance' | 'running' | 'paused' | 'completed' | 'rolling-back' | 'rolled-back';
+
+/** Where a rollout stands: plain data, the same in process, over HTTP and in `--json`. */
+export interface RolloutStatus {
+  readonly name: string;
+  readonly flag: string;
+  readonly state: StateName;
+  /** The kill switch: share 0 until enabled again. */
+  readonly disabled: boolean;
+  readonly control: string;
+  readonly candidate: string;
+  readonly candidateBuild: string | null;
+  /** Null before the start and after the end. */
+  readonly stage: StageStatus | null;
+  readonly stages: readonly string[];
+  readonly epoch: number;
+  /** Why it does not move right now, in one sentence; null while it does. */
+  readonly holding: string | null;
+  readonly verdict: Verdict | null;
+  readonly receipt: ReceiptStatus | null;
+  /** Events of this rollout so far. */
+  readonly revision: number;
+  readonly createdAtMs: number;
+  readonly changedAtMs: number;
+}
+
+export interface StageStatus {
+  readonly index: number;
+  readonly name: string;
+  /** Share of keys that get the candidate, in buckets of 0.001 %. */
+  readonly shareBuckets: number;
+  readonly bakeMs: number;
+  /** Healthy, observed time so far. */
+  readonly bakedMs: number;
+}
+
+/** What a rollback left behind; it grows until `completedAtMs` is set. */
+export interface ReceiptStatus {
+  readonly drainId: string;
+  readonly reason: string;
+  readonly actor: string;
+  readonly rolledBackAtMs: number;
+  /** When every known evaluator had the revision that stops admission; null: not yet. */
+  readonly admissionStoppedAtMs: number | null;
+  /** Evaluators that did not acknowledge it. */
+  readonly unacknowledged: readonly string[];
+  /** Gateways that had not reported their sessions when the limit came. */
+  readonly unreported: readonly string[];
+  readonly sessions: readonly {
+    readonly sessionId: string;
+    readonly gateway: string;
+    readonly outcome: DrainOutcome;
+    readonly samplesLost: number;
+  }[];
+  readonly samplesLost: number;
+  readonly completedAtMs: number | null;
+}
+
+/** One line of the audit. */
+export interface HistoryEntry {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly rollout: string;
+  readonly type: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** What happened, in one sentence. */
+  readonly text: string;
+  /** The event as it was stored: before, after, evidence. */
+  readonly event: unknown;
+  readonly hash: string;
+}

@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CrossfadeError, errorTable, messageOf, type ErrorCode } from '@crossfade/sdk/core/errors';
+import type { EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
+import type { HistoryEntry, RolloutStatus } from '../controller/rollout-status.ts';
+import { errorAnswerSchema, type CommandName } from '../wire/control.ts';
+
+/** Who asks and why; both go into the audit. */
+export interface CommandBy {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** How to reach a running control plane; written into the data folder while it listens. */
+export interface ControlAddress {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Names of the files in the data folder. */
+export const addressFileName = 'control.json';
+export const tokenFileName = 'token';
+
+/** Every answer of the control plane takes milliseconds; past this it hangs. */
+const requestTimeoutMs = 10_000;
+
+export interface ControlClientOptions extends ControlAddress {
+  readonly fetch?: typeof fetch;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The command line's way to a running system. Every method throws the CrossfadeError that the control plane
+ * answered with, or CONTROL_PLANE_UNREACHABLE when nothing answered.
+ */
+export class ControlClient {
+  readonly url: string;
+  readonly #token: string;
+  readonly #fetch: typeof fetch;
+  readonly #timeoutMs: number;
+
+  constructor(options: ControlClientOptions) {
+    this.url = options.url;
+    this.#token = options.token;
+    this.#fetch = options.fetch ?? fetch;
+    this.#timeoutMs = options.timeoutMs ?? requestTimeoutMs;
+  }
+
+  /** A client for the system that runs on this data folder. */
+  static async forDataFolder(dataFolder: string): Promise<ControlClient> {
+    return new ControlClient(await readControlAddress(dataFolder));
+  }
+
+  async health(): Promise<{ readonly ok: boolean; readonly revision: number }> {
+    return this.#get('/healthz');
+  }
+
+  async rollouts(): Promise<readonly RolloutStatus[]> {
+    return (await this.#get<{ rollouts: readonly RolloutStatus[] }>('/v1/rollouts')).rollouts;
+  }
+
+  async rollout(name: string): Promise<RolloutStatus> {
+    return this.#get(`/v1/rollouts/${encodeURIComponent(name)}`);
+  }
+
+  async history(name: string): Promise<readonly HistoryEntry[]> {
+    return (
+      await this.#get<{ events: readonly HistoryEntry[] }>(`/v1/rollouts/${encodeURIComponent(name)}/history`)
+    ).events;
+  }
+
+  /** Makes a rollout from a plan: its text as YAML or JSON, or the object. */
+  async apply(plan: string | object, by: CommandBy): Promise<RolloutStatus> {
+    return this.#post('/v1/rollouts', { ...by, plan });
+  }
+
+  /** Replaces the plan of a rollout while it runs. */
+  async revise(name: string, plan: string | object, by: CommandBy): Promise<RolloutStatus> {
+    return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/revise`, { ...by, plan });
+  }
+
+  /** Any command that needs no more than who and why. */
+  async command(
+    name: string,
+    command: Exclude<CommandName, 'revise'>,
+    by: CommandBy,
+  ): Promise<RolloutStatus> {
+    return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/${command}`, by);
+  }
+
+  async decide(flag: string, context: EvaluationContext): Promise<EvaluationResult> {
+    return this.#post('/v1/decide', { flag, context });
+  }
+
+  async ruleset(): Promise<Ruleset> {
+    return this.#get('/v1/ruleset');
+  }
+
+  #get<T>(path: string): Promise<T> {
+    return this.#request(path, { method: 'GET' });
+  }
+
+  #post<T>(path: string, body: unknown): Promise<T> {
+    return this.#request(path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  async #request<T>(path: string, init: RequestInit): Promise<T> {
+    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' };
+    let response: Response;
+    let text: string;
+    try {
+      response = await this.#fetch(new URL(path, this.url), {
+        ...init,
+        headers,
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      text = await response.text();
+    } catch (cause) {
+      throw new CrossfadeError(
+        'CONTROL_PLANE_UNREACHABLE',
+        `Expected a running system at ${this.url}, got no answer (${messageOf(cause)}). Start one with: crossfade up`,
+        { cause },
+      );
+    }
+    const answer = asJson(text);
+    if (response.ok && answer !== undefined) return answer as T;
+    const error = errorAnswerSchema.safeParse(answer);
+    if (!error.success) {
+      throw new CrossfadeError(
+        'CONTROL_PLANE_UNREACHABLE',
+        `Expected a control plane at ${this.url}, got answer ${response.status} of another program.`,
+      );
+    }
+    const code = error.data.code in errorTable ? (error.data.code as ErrorCode) : 'INTERNAL';
+    throw new CrossfadeError(
+      code,
+      error.data.message,
+      error.data.detail === undefined ? {} : { detail: error.data.detail },
+    );
+  }
+}
+
+/** Reads where the system of a data folder listens, or CONTROL_PLANE_UNREACHABLE with what to do. */
+export async function readControlAddress(dataFolder: string): Promise<ControlAddress> {
+  try {
+    const { url } = JSON.parse(await readFile(join(dataFolder, addressFileName), 'utf8')) as {
+      url?: unknown;
+    };
+    const token = (await readFile(join(dataFolder, tokenFileName), 'utf8')).trim();
+    if (typeof url !== 'string' || token === '') throw new Error('the files there are not complete');
+    return { url, token };
+  } catch (cause) {
+    throw new CrossfadeError(
+      'CONTROL_PLANE_UNREACHABLE',
+      `Expected a running system on the data folder ${dataFolder}, got none (${messageOf(cause)}). Start one with: crossfade up`,
+      { cause },
+    );
+  }
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
