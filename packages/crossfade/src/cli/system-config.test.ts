@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { defaultSystemConfig, parseSystemConfig } from './system-config.ts';
+
+const good = `
+pipelines:
+  - { name: legacy, kind: legacy, build: legacy-1 }
+upstreams:
+  - { name: vendor, url: "wss://api.example.com", keyFromEnv: VENDOR_KEY }
+control: vendor
+`;
+
+function refusal(text: string): string {
+  try {
+    parseSystemConfig(text, 'crossfade.yaml');
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'accepted';
+}
+
+describe('parseSystemConfig', () => {
+  it('fills in what a file leaves out', () => {
+    expect(parseSystemConfig(good, 'crossfade.yaml')).toMatchObject({
+      flag: 'transcription',
+      control: 'vendor',
+      gateway: { host: '127.0.0.1', port: 8_770 },
+      pipelines: [{ name: 'legacy', autostart: true }],
+    });
+  });
+
+  it('has a default of two pipelines, so that no file is needed', () => {
+    expect(defaultSystemConfig.pipelines.map(({ name }) => name)).toEqual(['legacy', 'streaming']);
+  });
+
+  it.each([
+    ['an unknown key', `${good}\nport: 80`, /the file: Unrecognized key: "port"/],
+    ['an unknown kind', good.replace('kind: legacy', 'kind: batch'), /pipelines\[0\]\.kind: Invalid option/],
+    [
+      'an upstream that is named twice',
+      good.replace('name: vendor', 'name: legacy'),
+      /"legacy" is named twice/,
+    ],
+    [
+      'an address that is no WebSocket',
+      good.replace('wss:', 'https:'),
+      /upstreams\[0\]\.url: expected a ws:/,
+    ],
+    [
+      'a control that is not there',
+      good.replace('control: vendor', 'control: other'),
+      /control: expected one of legacy, vendor/,
+    ],
+    ['no upstream at all', 'flag: transcription', /pipelines: expected at least one/],
+    ['a port that is none', `${good}\ngateway: { port: 70000 }`, /gateway\.port: /],
+    ['a key in the file', good.replace('keyFromEnv', 'key'), /Unrecognized key: "key"/],
+    ['text that is not YAML', 'pipelines: [', /Expected YAML in crossfade.yaml/],
+    [
+      'a key that stands twice',
+      `${good}\ncontrol: legacy`,
+      /Expected YAML in crossfade.yaml, got: Map keys must be unique/,
+    ],
+  ])('refuses %s and names the place', (_, text, sentence) => {
+    expect(refusal(text)).toMatch(sentence);
+  });
+});

@@ -1,0 +1,120 @@
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { parseDocument } from 'yaml';
+import * as z from 'zod';
+import type { EngineName } from '../engines/engine.ts';
+
+/** Engines a configuration may name; a compile-time twin of `EngineName`. */
+export const engineNames = [
+  'tone',
+  'pocketsphinx',
+  'pocketsphinx-grammar',
+] as const satisfies readonly EngineName[];
+
+/** Most pipelines and outside upstreams of one system; each pipeline is a process. */
+const upstreamsMax = 16;
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'expected small letters, digits, "." and "-", at most 63');
+const port = z.int().min(0).max(65_535);
+const environmentName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable');
+
+const pipelineSchema = z.strictObject({
+  name,
+  kind: z.enum(['legacy', 'streaming']),
+  /** What the pipeline says of itself; a rollback is final for a build. */
+  build: z.string().min(1).max(100),
+  /** Absent: every engine that runs on this machine. The first is used when a client names none. */
+  engines: z.array(z.enum(engineNames)).min(1).optional(),
+  defect: z
+    .strictObject({ name: z.enum(['slow-finals', 'lost-frames']), seed: z.int().min(0).default(1) })
+    .optional(),
+  /** False: `up` knows it, but it is started later (the demo's second candidate). */
+  autostart: z.boolean().default(true),
+});
+
+const outsideUpstreamSchema = z.strictObject({
+  name,
+  url: z.string().regex(/^wss?:\/\/[^\s]+$/, 'expected a ws:// or wss:// address'),
+  /** The key itself never stands in a file. */
+  keyFromEnv: environmentName.optional(),
+});
+
+const systemConfigSchema = z
+  .strictObject({
+    flag: name.default('transcription'),
+    gateway: z
+      .strictObject({
+        host: z.string().min(1).default('127.0.0.1'),
+        port: port.default(8_770),
+        /** Clients must then present one of these; without any, everybody who reaches the port may speak. */
+        keysFromEnv: environmentName.optional(),
+        sessionsMax: z.int().min(1).max(100_000).default(1_000),
+      })
+      .prefault({}),
+    controlPlane: z.strictObject({ port: port.default(0) }).prefault({}),
+    pipelines: z.array(pipelineSchema).max(upstreamsMax).default([]),
+    upstreams: z.array(outsideUpstreamSchema).max(upstreamsMax).default([]),
+    /** The upstream that serves when no rollout says otherwise; the first one when absent. */
+    control: name.optional(),
+  })
+  .superRefine((config, context) => {
+    const names = [...config.pipelines, ...config.upstreams].map((upstream) => upstream.name);
+    const twice = names.find((each, index) => names.indexOf(each) !== index);
+    if (twice !== undefined)
+      context.addIssue({ code: 'custom', message: `"${twice}" is named twice`, path: ['pipelines'] });
+    if (names.length === 0)
+      context.addIssue({ code: 'custom', message: 'expected at least one', path: ['pipelines'] });
+    if (config.control !== undefined && !names.includes(config.control)) {
+      const message = `expected one of ${names.join(', ')}, got "${config.control}"`;
+      context.addIssue({ code: 'custom', message, path: ['control'] });
+    }
+  });
+
+/** One system: its gateway, its control plane, its pipelines and the outside ones it may route to. */
+export type SystemConfig = z.infer<typeof systemConfigSchema>;
+export type PipelineConfig = SystemConfig['pipelines'][number];
+
+/** What `crossfade up` starts when it is given no file. */
+export const defaultSystemConfig: SystemConfig = systemConfigSchema.parse({
+  pipelines: [
+    { name: 'legacy', kind: 'legacy', build: 'legacy-1' },
+    { name: 'streaming', kind: 'streaming', build: 'streaming-1' },
+  ],
+});
+
+/** Problems that are shown at once; the rest shows when these are mended. */
+const problemsShown = 5;
+
+/** Reads a configuration from YAML or JSON text; CONFIG_INVALID names the place and what was expected there. */
+export function parseSystemConfig(text: string, file: string): SystemConfig {
+  const document = parseDocument(text, { uniqueKeys: true });
+  const broken = document.errors[0];
+  if (broken !== undefined) {
+    throw new CrossfadeError('CONFIG_INVALID', `Expected YAML in ${file}, got: ${firstLine(broken.message)}`);
+  }
+  const parsed = systemConfigSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${pathText(path)}: ${message}`);
+  const rest = problems.length > problemsShown ? ` (and ${problems.length - problemsShown} more)` : '';
+  throw new CrossfadeError(
+    'CONFIG_INVALID',
+    `${file}: ${problems.slice(0, problemsShown).join('; ')}${rest}.`,
+    {
+      detail: { problems },
+    },
+  );
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'the file';
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`))
+    .join('');
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').replace(/:$/, '.');
+}
