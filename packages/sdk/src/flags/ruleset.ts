@@ -88,11 +88,25 @@ export type Condition =
   | Comparison;
 
 export type Operator =
-  | 'equals' | 'notEquals' | 'in' | 'notIn'
-  | 'contains' | 'startsWith' | 'endsWith' | 'matches'
-  | 'lessThan' | 'atMost' | 'greaterThan' | 'atLeast'
-  | 'before' | 'after'
-  | 'semverEquals' | 'semverLessThan' | 'semverAtMost' | 'semverGreaterThan' | 'semverAtLeast'
+  | 'equals'
+  | 'notEquals'
+  | 'in'
+  | 'notIn'
+  | 'contains'
+  | 'startsWith'
+  | 'endsWith'
+  | 'matches'
+  | 'lessThan'
+  | 'atMost'
+  | 'greaterThan'
+  | 'atLeast'
+  | 'before'
+  | 'after'
+  | 'semverEquals'
+  | 'semverLessThan'
+  | 'semverAtMost'
+  | 'semverGreaterThan'
+  | 'semverAtLeast'
   | 'exists';
 
 /** `attribute` is a dotted path into the context; `targetingKey` names the key itself. */
@@ -126,7 +140,12 @@ export type Reason = 'STATIC' | 'DEFAULT' | 'TARGETING_MATCH' | 'SPLIT' | 'DISAB
 
 /** OpenFeature's error codes, as far as an in-process evaluator can meet them. */
 export type EvaluationErrorCode =
-  | 'FLAG_NOT_FOUND' | 'TARGETING_KEY_MISSING' | 'PROVIDER_NOT_READY' | 'TYPE_MISMATCH' | 'INVALID_CONTEXT' | 'GENERAL';
+  | 'FLAG_NOT_FOUND'
+  | 'TARGETING_KEY_MISSING'
+  | 'PROVIDER_NOT_READY'
+  | 'TYPE_MISMATCH'
+  | 'INVALID_CONTEXT'
+  | 'GENERAL';
 
 export interface EvaluationResult {
   readonly value: Json | undefined;
