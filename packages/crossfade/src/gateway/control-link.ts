@@ -15,6 +15,12 @@ export interface LinkedEvaluator {
   heard(): void;
 }
 
+/** What became of the sessions of one drain on this gateway; `done` when none of them is open. */
+export interface GatewayDrainReport {
+  readonly sessions: readonly DrainedSession[];
+  readonly done: boolean;
+}
+
 export type LinkLog = (
   level: 'info' | 'warn' | 'error',
   message: string,
@@ -83,15 +89,13 @@ export class ControlLink {
   readonly #log: LinkLog;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(ruleset: Ruleset) => void>();
-  readonly #drainReports = new Map<
-    string,
-    { readonly sessions: readonly DrainedSession[]; readonly done: boolean }
-  >();
+  readonly #drainReports = new Map<string, { readonly report: GatewayDrainReport; delivered: boolean }>();
   readonly #loops: Promise<void>[] = [];
   #ruleset: Ruleset | undefined;
   #heardAtMs: number | undefined;
   #cachedAtMs: number | undefined;
   #connected = false;
+  #isFirstOfConnection = true;
   #wakeDrains: () => void = () => {};
   #wakePush: () => void = () => {};
   #ackRevision = 0;
@@ -143,12 +147,12 @@ export class ControlLink {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Says what became of a drain's sessions, whole each time. Kept and retried until delivered. */
-  reportDrain(
-    drainId: string,
-    report: { readonly sessions: readonly DrainedSession[]; readonly done: boolean },
-  ): void {
-    this.#drainReports.set(drainId, report);
+  /**
+   * Says what became of a drain's sessions, whole each time. Retried until delivered, and delivered again on
+   * every new connection for as long as the ruleset lists the drain: the control plane may have been restarted.
+   */
+  reportDrain(drainId: string, report: GatewayDrainReport): void {
+    this.#drainReports.set(drainId, { report, delivered: false });
     this.#wakeDrains();
   }
 
@@ -199,6 +203,7 @@ export class ControlLink {
         { headers: this.#headers(), signal: AbortSignal.any([quiet.signal, this.#closing.signal]) },
       );
       if (!response.ok || response.body === null) throw await refusal(response);
+      this.#isFirstOfConnection = true;
       const parser = createParser({
         maxBufferSize: eventMaxChars,
         onEvent: ({ event, data }) => {
@@ -232,6 +237,8 @@ export class ControlLink {
     const isNew = this.#ruleset === undefined || ruleset.revision > this.#ruleset.revision;
     if (isNew && !this.#apply(ruleset, 'control plane')) return;
     if (isNew) this.#cache(ruleset);
+    if (this.#isFirstOfConnection) this.#repeatReports(ruleset);
+    this.#isFirstOfConnection = false;
     void this.#acknowledge();
   }
 
@@ -329,27 +336,36 @@ export class ControlLink {
   async #drainLoop(): Promise<void> {
     let failures = 0;
     while (!this.#closing.signal.aborted) {
-      const next = this.#drainReports.entries().next().value;
+      const next = [...this.#drainReports].find(([, { delivered }]) => !delivered);
       if (next === undefined) {
         failures = 0;
         await this.#wait(idleWaitMs, (wake) => (this.#wakeDrains = wake));
         continue;
       }
-      const [drainId, report] = next;
-      const body = JSON.stringify({ gateway: this.#options.gatewayId, ...report });
-      const settled = await this.#post(`/v1/drains/${encodeURIComponent(drainId)}/report`, body).then(
-        () => true,
-        (error: unknown) => {
-          this.#log('warn', `The report of drain ${drainId} waits: ${messageOf(error)}`);
-          // Not known: the drain is over and forgotten.
-          return isRefusedForGood(error, 404);
-        },
-      );
-      // A newer report of the same drain may have come meanwhile: it goes next.
-      if (settled && this.#drainReports.get(drainId) === report) this.#drainReports.delete(drainId);
-      failures = settled ? 0 : failures + 1;
+      const [drainId, pending] = next;
+      const body = JSON.stringify({ gateway: this.#options.gatewayId, ...pending.report });
+      try {
+        await this.#post(`/v1/drains/${encodeURIComponent(drainId)}/report`, body);
+        pending.delivered = true;
+        failures = 0;
+      } catch (error) {
+        this.#log('warn', `The report of drain ${drainId} waits: ${messageOf(error)}`);
+        // Not known there: the drain is over.
+        pending.delivered = isRefusedForGood(error, 404);
+        failures = pending.delivered ? 0 : failures + 1;
+      }
       if (failures > 0) await this.#wait(this.#retryMs(failures));
     }
+  }
+
+  /** Reports go out again, as the control plane may have been restarted; those of drains that are over are dropped. */
+  #repeatReports(ruleset: Ruleset): void {
+    const listed = new Set(ruleset.drains?.map(({ id }) => id));
+    for (const [id, pending] of this.#drainReports) {
+      if (listed.has(id)) pending.delivered = false;
+      else if (pending.delivered) this.#drainReports.delete(id);
+    }
+    this.#wakeDrains();
   }
 
   // -- plumbing --------------------------------------------------------------------------------------

@@ -68,7 +68,11 @@ export const errorTable = {
   ENGINE_FAILED: { status: 500, retryable: true, meaning: 'The engine process died or did not answer.' },
   PORT_IN_USE: { status: 409, retryable: false, meaning: 'Another program listens on this port.' },
   CONTROL_PLANE_UNREACHABLE: { status: 503, retryable: true, meaning: 'No running system answered.' },
-  CONFIG_INVALID: { status: 422, retryable: false, meaning: 'A system configuration was refused; nothing was started.' },
+  CONFIG_INVALID: {
+    status: 422,
+    retryable: false,
+    meaning: 'A system configuration was refused; nothing was started.',
+  },
   USAGE: { status: 400, retryable: false, meaning: 'The command was called with words it does not know.' },
   TIMEOUT: { status: 504, retryable: true, meaning: 'A wait reached its limit.' },
   INTERNAL: { status: 500, retryable: false, meaning: 'A defect in this program.' },

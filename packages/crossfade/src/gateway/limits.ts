@@ -1,0 +1,42 @@
+/** Every limit of the gateway, with its default. All times in milliseconds. */
+export interface GatewayLimits {
+  /** Sessions at once, those being finished included; one more is refused with 503. */
+  readonly sessionsMax: number;
+  /** An upgrade that is not complete by then is dropped. */
+  readonly handshakeMs: number;
+  /** A client that sends neither audio nor KeepAlive this long is told goodbye, as the protocol says. */
+  readonly idleMs: number;
+  /** How long a session whose client can resume waits for it. */
+  readonly resumeGraceMs: number;
+  /** An upstream that was sent audio and said nothing this long has stalled. */
+  readonly stallMs: number;
+  /** An upstream that is not open by then refused. */
+  readonly connectMs: number;
+  /** Faults of the assigned upstream that a session bears before control takes over. */
+  readonly retriesMax: number;
+  /** How long a session is kept trying after its client left, when no upstream answers. */
+  readonly finishMs: number;
+  /** A migration waits this long for a final; then it moves where it is. */
+  readonly boundaryMs: number;
+  /** Unsent bytes to an upstream; beyond it audio waits in the journal. */
+  readonly upstreamBufferBytesMax: number;
+  /** Unsent bytes to a client; beyond it the client is too slow and must resume. */
+  readonly clientBufferBytesMax: number;
+  /** Sessions being finished from the journal at once, so that a restart does not trample the pipelines. */
+  readonly recoveryConcurrency: number;
+}
+
+export const defaultLimits: GatewayLimits = {
+  sessionsMax: 2_000,
+  handshakeMs: 10_000,
+  idleMs: 10_000,
+  resumeGraceMs: 15_000,
+  stallMs: 8_000,
+  connectMs: 5_000,
+  retriesMax: 2,
+  finishMs: 600_000,
+  boundaryMs: 2_000,
+  upstreamBufferBytesMax: 1_048_576,
+  clientBufferBytesMax: 4_194_304,
+  recoveryConcurrency: 32,
+};

@@ -1,0 +1,26 @@
+/** A pipeline as the gateway sees it: any address that speaks the listen protocol. */
+export interface Upstream {
+  /** What variants of the flag name. */
+  readonly name: string;
+  /** `ws://` or `wss://` address of the listen endpoint, without a query. */
+  readonly url: string;
+  /** Sent with every handshake, a vendor's key for instance. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Replaces parameters of the client's query, to move between a vendor's models for instance. */
+  readonly query?: Readonly<Record<string, string>>;
+  /**
+   * Its finals tile the audio, silence included, so that a gap between two is lost audio. The protocol says so;
+   * false for a server that stays silent about silence.
+   */
+  readonly tiles?: boolean;
+}
+
+/** What the session asks of the upstream: the client's query, without what is meant for the gateway. */
+export function upstreamUrl(upstream: Upstream, clientQuery: URLSearchParams): string {
+  const query = new URLSearchParams(clientQuery);
+  query.delete('extra');
+  for (const [name, value] of Object.entries(upstream.query ?? {})) query.set(name, value);
+  const url = new URL(upstream.url);
+  url.search = query.toString();
+  return url.toString();
+}

@@ -1,0 +1,133 @@
+/**
+ * Turns what upstreams say into what the user sees.
+ *
+ * The finals of a session tile its audio: the *watermark* is the end of the last accepted one, and everything
+ * before it is settled. Whatever interleaving of partials, finals, re-sends and replays comes in, three things hold:
+ * an entry is shown once, a partial is never shown after its final, and two entries never share a sample. Nothing is
+ * ever told apart by text, because two real "yes" are two.
+ */
+import { after, type Hypothesis } from './hypothesis.ts';
+import { overlapOf, type SampleRange } from './range-set.ts';
+import type { Entry } from './session-record.ts';
+
+/** What to show. `revision` counts the texts of one segment, from 0. */
+export interface Shown extends Hypothesis {
+  readonly segmentId: string;
+  readonly revision: number;
+  readonly isFinal: boolean;
+}
+
+export type Reconciled =
+  | { readonly kind: 'show'; readonly shown: Shown; readonly retracted: boolean }
+  /** Nothing new: it was settled before, or says what is shown already. */
+  | { readonly kind: 'ignored'; readonly why: 'settled' | 'unchanged' }
+  /** A final that skips audio no final covered. It was not accepted; the caller decides what to do. */
+  | { readonly kind: 'hole'; readonly hole: SampleRange };
+
+interface OpenSegment {
+  readonly id: string;
+  readonly revision: number;
+  readonly text: string;
+  readonly range: SampleRange;
+}
+
+export class Reconciler {
+  readonly #upstreamTolerance: number;
+  readonly #entries: Entry[] = [];
+  #watermark = 0;
+  #nextSegment = 0;
+  #open: OpenSegment | null = null;
+
+  /** `toleranceSamples`: how far a final may start after the watermark and still tile, because some upstreams round their times. */
+  constructor(toleranceSamples: number) {
+    this.#upstreamTolerance = toleranceSamples;
+  }
+
+  /** End of the settled audio; a replay starts here. */
+  get watermark(): number {
+    return this.#watermark;
+  }
+
+  /** Finals with text, in order. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  /** Number of the next segment; ids grow through reconnects and restarts. */
+  get nextSegment(): number {
+    return this.#nextSegment;
+  }
+
+  /** The segment that has a partial on screen and no final. */
+  get openSegment(): { readonly id: string; readonly range: SampleRange } | null {
+    return this.#open;
+  }
+
+  partial(hypothesis: Hypothesis): Reconciled {
+    if (hypothesis.end <= this.#watermark) return { kind: 'ignored', why: 'settled' };
+    const rest = after(hypothesis, this.#watermark);
+    const open = this.#open;
+    if (rest.text === (open?.text ?? '')) {
+      if (open !== null) this.#open = { ...open, range: union(open.range, rest) };
+      return { kind: 'ignored', why: 'unchanged' };
+    }
+    const id = open?.id ?? this.#takeId();
+    const revision = open === null ? 0 : open.revision + 1;
+    this.#open = { id, revision, text: rest.text, range: open === null ? rest : union(open.range, rest) };
+    return { kind: 'show', retracted: false, shown: { ...rest, segmentId: id, revision, isFinal: false } };
+  }
+
+  /** `acceptHole`: take a final that skips audio, because nobody will do better. */
+  final(hypothesis: Hypothesis, upstream: string, acceptHole = false): Reconciled {
+    if (hypothesis.end <= this.#watermark) return { kind: 'ignored', why: 'settled' };
+    if (hypothesis.start > this.#watermark + this.#upstreamTolerance && !acceptHole) {
+      return { kind: 'hole', hole: { start: this.#watermark, end: hypothesis.start } };
+    }
+    const trimmed = after(hypothesis, this.#watermark);
+    const start = acceptHole ? trimmed.start : this.#watermark;
+    const rest: Hypothesis = { ...trimmed, start };
+    const closes = this.#open !== null && overlapOf(this.#open.range, rest) * 2 >= lengthOf(this.#open.range);
+    const id = closes ? this.#open!.id : this.#takeId();
+    const revision = closes ? this.#open!.revision + 1 : 0;
+    const retracted = closes && rest.text === '';
+    this.#watermark = rest.end;
+    if (closes) this.#open = null;
+    else if (this.#open !== null) this.#open = clipped(this.#open, rest.end);
+    if (rest.text !== '') this.#entries.push({ segmentId: id, ...rest, upstream });
+    return { kind: 'show', retracted, shown: { ...rest, segmentId: id, revision, isFinal: true } };
+  }
+
+  /** Puts back an entry that was settled before a restart, with the number of its segment. */
+  restore(entry: Entry, segmentNumber: number): void {
+    this.#watermark = Math.max(this.#watermark, entry.end);
+    this.#nextSegment = Math.max(this.#nextSegment, segmentNumber + 1);
+    if (entry.text !== '') this.#entries.push(entry);
+  }
+
+  #takeId(): string {
+    return segmentIdOf(this.#nextSegment++);
+  }
+}
+
+/** Segment ids are numbers in order of appearance, written so that they sort. */
+export function segmentIdOf(number: number): string {
+  return `s${number.toString().padStart(5, '0')}`;
+}
+
+export function segmentNumberOf(id: string): number {
+  return Number(id.slice(1));
+}
+
+function lengthOf(range: SampleRange): number {
+  return range.end - range.start;
+}
+
+function union(a: SampleRange, b: SampleRange): SampleRange {
+  return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
+}
+
+/** A partial that a short final did not cover stays open for what is left of it. */
+function clipped(open: OpenSegment, watermark: number): OpenSegment | null {
+  if (open.range.end <= watermark) return null;
+  return { ...open, range: { start: Math.max(open.range.start, watermark), end: open.range.end } };
+}
