@@ -52,6 +52,8 @@ export interface AttemptOptions {
 const readChunkMs = 2_000;
 /** Replayed audio leaves in frames of this length: large enough to be cheap, small enough for any server. */
 const frameMs = 100;
+/** A stall is silence about audio: this part of the limit must have been sent meanwhile. */
+const stallAudioShare = 0.5;
 /** The protocol asks for a KeepAlive every 3 to 5 s when there is no audio. */
 const keepAliveMs = 4_000;
 
@@ -71,7 +73,8 @@ export class UpstreamAttempt {
   #closeSent = false;
   #lastMessageAtMs: number;
   #lastSendAtMs: number;
-  #owedSinceMs: number | null = null;
+  /** Samples sent since the upstream last said something; a client that only keeps alive is owed nothing. */
+  #unansweredSamples = 0;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
@@ -141,11 +144,11 @@ export class UpstreamAttempt {
   /** Called a few times a second: stalls and keep-alives. */
   tick(nowMs: number): void {
     if (!this.isOpen) return;
-    const { stallMs } = this.#options.limits;
-    const owedMs =
-      this.#owedSinceMs === null ? 0 : nowMs - Math.max(this.#owedSinceMs, this.#lastMessageAtMs);
-    if (owedMs > stallMs) {
-      this.#finish('stalled', `no answer for ${Math.round(owedMs)} ms, limit ${stallMs}`);
+    const { limits, sampleRate } = this.#options;
+    const silentMs = nowMs - this.#lastMessageAtMs;
+    const unansweredMs = (this.#unansweredSamples * 1_000) / sampleRate;
+    if (silentMs > limits.stallMs && (this.#closeSent || unansweredMs > limits.stallMs * stallAudioShare)) {
+      this.#finish('stalled', `no answer for ${Math.round(silentMs)} ms, limit ${limits.stallMs}`);
       return;
     }
     if (nowMs - this.#lastSendAtMs >= keepAliveMs && !this.#closeSent) this.#sendText({ type: 'KeepAlive' });
@@ -227,20 +230,21 @@ export class UpstreamAttempt {
     if (!this.isOpen || bytes.length === 0) return;
     this.#nextSample += bytes.length / bytesPerSample[this.#options.encoding];
     this.#lastSendAtMs = this.#options.clock.monotonicMs();
-    this.#owedSinceMs ??= this.#lastSendAtMs;
+    this.#unansweredSamples += bytes.length / bytesPerSample[this.#options.encoding];
     this.#socket.send(bytes, { binary: true });
   }
 
   #sendText(message: { readonly type: 'KeepAlive' | 'Finalize' | 'CloseStream' }): void {
     if (!this.isOpen) return;
     this.#lastSendAtMs = this.#options.clock.monotonicMs();
-    if (message.type === 'CloseStream') this.#owedSinceMs ??= this.#lastSendAtMs;
+    if (message.type === 'CloseStream') this.#lastMessageAtMs = this.#lastSendAtMs;
     this.#socket.send(JSON.stringify(message));
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (this.#isOver) return;
     this.#lastMessageAtMs = this.#options.clock.monotonicMs();
+    this.#unansweredSamples = 0;
     if (isBinary) return;
     try {
       const message = parseUpstreamMessage(data.toString());
@@ -270,11 +274,8 @@ export class UpstreamAttempt {
       })),
     };
     const flags = { speechFinal: results.speech_final, fromFinalize: results.from_finalize };
-    if (results.is_final) {
-      this.#owedSinceMs =
-        this.#nextSample > hypothesis.end || this.#closeSent ? this.#options.clock.monotonicMs() : null;
-      this.#options.listener.onFinal(hypothesis, flags);
-    } else this.#options.listener.onPartial(hypothesis, flags);
+    if (results.is_final) this.#options.listener.onFinal(hypothesis, flags);
+    else this.#options.listener.onPartial(hypothesis, flags);
   }
 
   #onClose(code: number, reason: string): void {

@@ -31,7 +31,8 @@ export class MetricCounter {
   /** `dueMs`: when the partial's first word was due, on the same clock as `atMs`. */
   partial(hypothesis: Hypothesis, atMs: number, dueMs: (sample: number) => number): void {
     if (hypothesis.text === '') return;
-    this.#firstPartialMs ??= Math.max(0, atMs - dueMs(hypothesis.words[0]?.end ?? hypothesis.end));
+    const firstMs = atMs - dueMs(hypothesis.words[0]?.end ?? hypothesis.end);
+    if (Number.isFinite(firstMs)) this.#firstPartialMs ??= Math.max(0, Math.round(firstMs));
     if (this.#openPartial === null) this.#segmentsWithPartial += 1;
     const start = Math.min(this.#openPartial?.start ?? hypothesis.start, hypothesis.start);
     this.#openPartial = { start, end: Math.max(this.#openPartial?.end ?? 0, hypothesis.end) };
@@ -41,7 +42,7 @@ export class MetricCounter {
     this.#covered.add(hypothesis.start, hypothesis.end);
     this.#lastFinalEnd = Math.max(this.#lastFinalEnd, hypothesis.end);
     this.#settlePartial(hypothesis);
-    if (this.#stoppedAtMs !== null) this.#stopLatencyMs = Math.max(0, atMs - this.#stoppedAtMs);
+    if (this.#stoppedAtMs !== null) this.#stopLatencyMs = Math.max(0, Math.round(atMs - this.#stoppedAtMs));
     if (hypothesis.text === '') return;
     this.#countEntry(hypothesis);
     if (this.#stoppedAtMs === null) this.#addLatency(atMs - dueMs(lastWordEnd(hypothesis)));
@@ -118,6 +119,8 @@ export class MetricCounter {
   }
 
   #addLatency(ms: number): void {
+    // No frame arrived since a restart: nobody knows when the word was due.
+    if (!Number.isFinite(ms)) return;
     const latencyMs = Math.max(0, Math.round(ms));
     this.#latencyCount += 1;
     if (latencyMs >= finalLatencyLimitMs) this.#latencyOverLimit += 1;

@@ -1,0 +1,378 @@
+/**
+ * The gateway process: accepts clients, pins each session to an upstream by one decision, and owns the audio until every
+ * session has its record. Killed at any moment, it finishes from the journal what it had begun.
+ */
+import { createServer, type IncomingMessage, type RequestListener, STATUS_CODES } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
+import type { IdSource } from '@crossfade/sdk/core/ids';
+import type { Log } from '@crossfade/sdk/core/log';
+import type { Drain, EvaluationContext, EvaluationResult } from '@crossfade/sdk/flags/ruleset';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Journal, JournalHealth } from '../journal/journal.ts';
+import type { SessionStore } from '../store/store.ts';
+import type { Entry, SessionRecord } from '../transcript/session-record.ts';
+import { audioFrameBytesMax, closeCodes } from '../wire/deepgram.ts';
+import { errorOf } from '../wire/deepgram-build.ts';
+import { ClientSocket } from './client-socket.ts';
+import { type DrainProgress, Drains } from './drains.ts';
+import { type Handshake, listenPath, readHandshake } from './handshake.ts';
+import { defaultLimits, type GatewayLimits } from './limits.ts';
+import { LiveSession } from './live-session.ts';
+import { restoreSession } from './recovery.ts';
+import { assign } from './route.ts';
+import type { SessionContext } from './session-context.ts';
+import { sendStored } from './stored-session.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What decides: an in-process evaluator that never throws and never waits. */
+export interface Decider {
+  evaluate(flag: string, context: EvaluationContext): EvaluationResult;
+}
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The flag whose variants name upstreams. */
+  readonly flag: string;
+  readonly upstreams: readonly Upstream[];
+  /** Serves whoever has no decision, and takes over from a candidate that fails. */
+  readonly controlUpstream: string;
+  readonly journal: Journal;
+  readonly sessions: SessionStore;
+  readonly evaluator: Decider;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Log;
+  readonly limits?: Partial<GatewayLimits>;
+  /** Keys that clients must send; none: no check. */
+  readonly keys?: readonly string[];
+  /** Plain HTTP requests; the routes are made elsewhere. */
+  readonly http?: RequestListener;
+  readonly onDrainReport?: (drainId: string, progress: DrainProgress) => void;
+  /** A record was stored. */
+  readonly onRecord?: (record: SessionRecord) => void;
+}
+
+export interface GatewayStats {
+  readonly sessions: number;
+  readonly byUpstream: Readonly<Record<string, number>>;
+  readonly recovering: number;
+  readonly ended: number;
+  readonly refused: number;
+  readonly journal: JournalHealth;
+}
+
+export interface LiveView {
+  readonly sessionId: string;
+  readonly phase: LiveSession['phase'];
+  readonly upstream: string;
+  readonly sampleRate: number;
+  readonly samplesReceived: number;
+  readonly entries: readonly Entry[];
+}
+
+export interface Gateway {
+  readonly port: number;
+  stats(): GatewayStats;
+  live(sessionId: string): LiveView | undefined;
+  applyDrains(orders: readonly Drain[]): void;
+  /** Stops taking sessions and closes; sessions that are not over stay in the journal for the next start. */
+  close(): Promise<void>;
+}
+
+/** Stalls, idle clients and grace periods are looked at this often. */
+const tickMs = 250;
+
+/** Throws PORT_IN_USE, and QUERY_INVALID when the control upstream is not among the upstreams. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const gateway = new RunningGateway(options);
+  await gateway.start();
+  return gateway;
+}
+
+class RunningGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #context: SessionContext;
+  readonly #limits: GatewayLimits;
+  readonly #sessions = new Map<string, LiveSession>();
+  readonly #clients = new Set<ClientSocket>();
+  readonly #toFinish: LiveSession[] = [];
+  readonly #finishing = new Set<string>();
+  readonly #drains: Drains;
+  readonly #server;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: audioFrameBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: (protocols) =>
+      protocols.has('token') ? 'token' : protocols.has('bearer') ? 'bearer' : false,
+  });
+  #stopTick: () => void = () => {};
+  #stopDurable: () => void = () => {};
+  #isClosing = false;
+  #ended = 0;
+  #refused = 0;
+
+  constructor(options: GatewayOptions) {
+    const upstreams = new Map(options.upstreams.map((upstream) => [upstream.name, upstream]));
+    if (!upstreams.has(options.controlUpstream)) {
+      throw new CrossfadeError(
+        'USAGE',
+        `Expected the control upstream to be one of ${[...upstreams.keys()].join(', ') || '(none)'}, got ${options.controlUpstream}.`,
+      );
+    }
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#drains = new Drains((id, progress) => options.onDrainReport?.(id, progress));
+    this.#context = {
+      journal: options.journal,
+      sessions: options.sessions,
+      upstreams,
+      limits: this.#limits,
+      clock: options.clock,
+      log: options.log,
+      onDrainProgress: (session) => this.#drains.progressed(session, null),
+      onEnded: (session, record) => this.#onEnded(session, record),
+    };
+    this.#server = createServer({
+      requestTimeout: this.#limits.handshakeMs,
+      headersTimeout: this.#limits.handshakeMs,
+    });
+    this.#server.on('request', options.http ?? ((_, response) => response.writeHead(404).end()));
+    this.#server.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async start(): Promise<void> {
+    const { journal, clock, host, port } = this.#options;
+    this.#stopDurable = journal.onDurable((advanced) => {
+      for (const [id, sample] of advanced) this.#sessions.get(id)?.durable(sample);
+    });
+    // Before the first client: a session that resumes must be found.
+    for (const journaled of journal.unfinished()) {
+      const session = await restoreSession(this.#context, journaled);
+      if (session === null) continue;
+      this.#sessions.set(session.id, session);
+      if (!session.waitsForClient) this.#toFinish.push(session);
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      this.#server.listen(port, host, resolve);
+    });
+    const tick = (): void => {
+      this.#tick();
+      this.#stopTick = clock.after(tickMs, tick);
+    };
+    tick();
+  }
+
+  stats(): GatewayStats {
+    const byUpstream: Record<string, number> = {};
+    for (const session of this.#sessions.values())
+      byUpstream[session.upstream] = (byUpstream[session.upstream] ?? 0) + 1;
+    return {
+      sessions: this.#sessions.size,
+      byUpstream,
+      recovering: this.#toFinish.length + this.#finishing.size,
+      ended: this.#ended,
+      refused: this.#refused,
+      journal: this.#options.journal.health(),
+    };
+  }
+
+  live(sessionId: string): LiveView | undefined {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return undefined;
+    const { phase, upstream, sampleRate, entries } = session;
+    return { sessionId, phase, upstream, sampleRate, samplesReceived: session.endSample, entries };
+  }
+
+  applyDrains(orders: readonly Drain[]): void {
+    this.#drains.apply(orders, [...this.#sessions.values()]);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#stopTick();
+    this.#stopDurable();
+    for (const session of this.#sessions.values()) session.abandon();
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const client of this.#clients) client.tick(nowMs);
+    for (const session of this.#sessions.values()) session.tick(nowMs);
+    while (this.#toFinish.length > 0 && this.#finishing.size < this.#limits.recoveryConcurrency) {
+      const session = this.#toFinish.shift()!;
+      this.#finishing.add(session.id);
+      session.finish(session.recoveredEnd);
+    }
+  }
+
+  async #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => {});
+    try {
+      const url = new URL(request.url ?? '/', 'http://gateway');
+      if (url.pathname !== listenPath) {
+        throw new CrossfadeError(
+          'QUERY_INVALID',
+          `Expected the path ${listenPath}, got ${url.pathname.slice(0, 100)}.`,
+        );
+      }
+      const handshake = readHandshake(request, this.#options.keys ?? []);
+      if (this.#isClosing)
+        throw new CrossfadeError('SESSION_LIMIT', 'The gateway is stopping. Try again in a moment.');
+      if (handshake.resume !== null) await this.#resume(request, socket, head, handshake);
+      else this.#begin(request, socket, head, handshake);
+    } catch (error) {
+      this.#refuse(socket, error);
+    }
+  }
+
+  #begin(request: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): void {
+    if (this.#sessions.size >= this.#limits.sessionsMax) {
+      throw new CrossfadeError(
+        'SESSION_LIMIT',
+        `Expected fewer than ${this.#limits.sessionsMax} sessions, this would be one more.`,
+      );
+    }
+    const sessionId = this.#options.ids.next();
+    this.#upgrade(request, socket, head, sessionId, (client) => {
+      try {
+        const session = this.#newSession(sessionId, handshake);
+        session.attach(this.#client(client, session, handshake), null);
+      } catch (error) {
+        this.#options.log.error({ error: messageOf(error) }, 'session could not begin');
+        client.send(JSON.stringify(errorOf('JOURNAL_UNAVAILABLE', messageOf(error))));
+        client.close(closeCodes.tryLater.code, closeCodes.tryLater.reason);
+      }
+    });
+  }
+
+  #newSession(sessionId: string, handshake: Handshake): LiveSession {
+    const { flag, evaluator, controlUpstream, clock } = this.#options;
+    const assignment = assign({
+      flag,
+      decision: evaluator.evaluate(flag, handshake.context),
+      knownUpstreams: new Set(this.#context.upstreams.keys()),
+      controlUpstream,
+      userHash: handshake.userHash,
+    });
+    const session = new LiveSession(this.#context, {
+      sessionId,
+      query: handshake.query,
+      assignment,
+      controlUpstream,
+      startedAtMs: clock.nowMs(),
+    });
+    session.begin();
+    this.#sessions.set(session.id, session);
+    this.#drains.joined(session);
+    return session;
+  }
+
+  async #resume(request: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): Promise<void> {
+    const { sessionId, afterSegment } = handshake.resume!;
+    const session = this.#sessions.get(sessionId);
+    if (session !== undefined && session.phase !== 'ended') {
+      this.#upgrade(request, socket, head, sessionId, (client) => {
+        session.attach(this.#client(client, session, handshake), handshake.resume);
+      });
+      return;
+    }
+    const record = await this.#options.sessions.record(sessionId);
+    const transcript = await this.#options.sessions.transcript(sessionId);
+    if (record === undefined || transcript === undefined) {
+      throw new CrossfadeError(
+        'SESSION_UNKNOWN',
+        `Expected the id of a session of this gateway, got ${sessionId.slice(0, 64)}. Start a new one.`,
+      );
+    }
+    this.#upgrade(request, socket, head, sessionId, (client) =>
+      sendStored(client, record, transcript, afterSegment),
+    );
+  }
+
+  #client(socket: WebSocket, session: LiveSession, handshake: Handshake): ClientSocket {
+    const { clock, log } = this.#options;
+    const client = new ClientSocket({
+      socket,
+      session,
+      acks: handshake.acks,
+      encoding: handshake.query.encoding,
+      limits: this.#limits,
+      clock,
+      log,
+    });
+    this.#clients.add(client);
+    socket.on('close', () => this.#clients.delete(client));
+    return client;
+  }
+
+  #upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    sessionId: string,
+    then: (client: WebSocket) => void,
+  ): void {
+    const addHeaders = (headers: string[]): void => {
+      headers.push(`dg-request-id: ${sessionId}`);
+    };
+    this.#sockets.once('headers', addHeaders);
+    try {
+      this.#sockets.handleUpgrade(request, socket, head, then);
+    } finally {
+      this.#sockets.off('headers', addHeaders);
+    }
+  }
+
+  #refuse(socket: Duplex, error: unknown): void {
+    this.#refused += 1;
+    const known =
+      error instanceof CrossfadeError
+        ? error
+        : new CrossfadeError('INTERNAL', 'The gateway failed on this request.', { cause: error });
+    this.#options.log.warn({ code: known.code, error: messageOf(error) }, 'client refused');
+    const body = JSON.stringify({ err_code: known.code, err_msg: known.message });
+    socket.end(
+      `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status] ?? 'Refused'}\r\n` +
+        `dg-error: ${known.message.replace(/[^\x20-\x7e]/g, '?')}\r\n` +
+        `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
+  }
+
+  #onEnded(session: LiveSession, record: SessionRecord | null): void {
+    this.#sessions.delete(session.id);
+    this.#finishing.delete(session.id);
+    this.#ended += 1;
+    this.#drains.progressed(session, record);
+    if (record !== null) this.#options.onRecord?.(record);
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): CrossfadeError {
+  if (error.code === 'EADDRINUSE') {
+    return new CrossfadeError(
+      'PORT_IN_USE',
+      `Expected port ${port} on ${host} to be free, another program has it. Choose another with --port.`,
+      {
+        cause: error,
+        detail: { port },
+      },
+    );
+  }
+  return new CrossfadeError('INTERNAL', `Expected to listen on ${host}:${port}, got ${error.message}.`, {
+    cause: error,
+  });
+}

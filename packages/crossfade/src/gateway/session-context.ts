@@ -1,0 +1,22 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import type { Log } from '@crossfade/sdk/core/log';
+import type { Journal } from '../journal/journal.ts';
+import type { SessionStore } from '../store/store.ts';
+import type { SessionRecord } from '../transcript/session-record.ts';
+import type { GatewayLimits } from './limits.ts';
+import type { LiveSession } from './live-session.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What every session of a gateway shares. */
+export interface SessionContext {
+  readonly journal: Journal;
+  readonly sessions: SessionStore;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly limits: GatewayLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The session left its arm by a drain. */
+  onDrainProgress(session: LiveSession): void;
+  /** The session is over; null: its record could not be stored and it stays in the journal. */
+  onEnded(session: LiveSession, record: SessionRecord | null): void;
+}

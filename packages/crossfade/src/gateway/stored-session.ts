@@ -1,0 +1,26 @@
+import type { WebSocket } from 'ws';
+import { segmentNumberOf } from '../transcript/reconciler.ts';
+import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
+import { closeCodes } from '../wire/deepgram.ts';
+import { metadataOf, resultsOf } from '../wire/deepgram-build.ts';
+
+/** Answers a client that comes back after its session was finished without it: all finals it has not seen, then the end. */
+export function sendStored(
+  socket: WebSocket,
+  record: SessionRecord,
+  transcript: StoredTranscript,
+  afterSegment: number,
+): void {
+  const { sessionId, sampleRate, model } = record;
+  const identity = { requestId: sessionId, model, version: '1', sampleRate };
+  const say = (message: object): void => socket.send(JSON.stringify(message));
+  say({ type: 'Resume', session: sessionId, next_sample: record.user.samplesOffered, ended: true });
+  for (const entry of transcript.entries) {
+    if (segmentNumberOf(entry.segmentId) <= afterSegment) continue;
+    say(
+      resultsOf(identity, { ...entry, isFinal: true, speechFinal: true, fromFinalize: false, revision: 0 }),
+    );
+  }
+  say(metadataOf(identity, record.user.samplesOffered, record.endedAtMs));
+  socket.close(closeCodes.normal.code);
+}
