@@ -293,10 +293,14 @@ class RunningGateway implements Gateway {
     const record = await this.#options.sessions.record(sessionId);
     const transcript = await this.#options.sessions.transcript(sessionId);
     if (record === undefined || transcript === undefined) {
-      throw new CrossfadeError(
-        'SESSION_UNKNOWN',
-        `Expected the id of a session of this gateway, got ${sessionId.slice(0, 64)}. Start a new one.`,
-      );
+      // Said over the socket, because a browser does not see the answer of a refused upgrade.
+      this.#upgrade(request, socket, head, sessionId, (client) => {
+        const message =
+          'Expected the id of a session of this gateway, got one it does not know. Start a new session.';
+        client.send(JSON.stringify(errorOf('SESSION_UNKNOWN', message)));
+        client.close(closeCodes.notDecodable.code, 'SESSION_UNKNOWN');
+      });
+      return;
     }
     this.#upgrade(request, socket, head, sessionId, (client) =>
       sendStored(client, record, transcript, afterSegment),
