@@ -1,0 +1,98 @@
+import type { Json } from '@crossfade/sdk/core/json';
+import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
+import type { MetricId } from '../analysis/metric-spec.ts';
+import type { EvidenceResult } from '../analysis/verdict.ts';
+import type { DrainOutcome } from '../transcript/session-record.ts';
+import type { Plan } from './plan.ts';
+import type { Judgement } from './verdict.ts';
+
+/** Who asks. The automatic actor's only destructive verb is rollback. */
+export interface Actor {
+  readonly kind: 'person' | 'automatic';
+  readonly name: string;
+}
+
+interface Asked {
+  readonly actor: Actor;
+  /** Why, in the actor's words; kept in the audit. */
+  readonly reason: string;
+}
+
+/** Everything a rollout can be asked or told. What each does in each phase: `docs/rollout.md`. */
+export type Command =
+  /** Makes the rollout, in `draft`. On an existing one with the same plan it changes nothing. */
+  | (Asked & { readonly type: 'apply'; readonly plan: Plan })
+  | (Asked & { readonly type: 'start' })
+  /** Acceptance evidence for this build; opens the first stage. */
+  | (Asked & { readonly type: 'accept'; readonly evidence: AcceptanceEvidence })
+  /** A person's recorded waiver of the acceptance evidence (all gates, or the named ones); opens the first stage. */
+  | (Asked & { readonly type: 'waive'; readonly gates?: readonly MetricId[] })
+  /**
+   * By hand, one stage on: skips what is left of the bake, never the verdict. `withoutPass` is a person's recorded
+   * decision to go on without one; a verdict of `fail` or `invalid` cannot be passed over.
+   */
+  | (Asked & { readonly type: 'advance'; readonly withoutPass?: boolean })
+  /** Lets the next stage begin; `stage` names it so that a late click does not approve another. */
+  | (Asked & { readonly type: 'approve'; readonly stage?: string })
+  | (Asked & { readonly type: 'pause' })
+  | (Asked & { readonly type: 'resume' })
+  | (Asked & { readonly type: 'disable' })
+  | (Asked & { readonly type: 'enable' })
+  /** Dynamic configuration: a whole new plan for the same build. */
+  | (Asked & { readonly type: 'revise'; readonly plan: Plan })
+  /** Accepted in every phase, idempotent. `policy` overrides the plan's; a stronger one escalates a running rollback. */
+  | (Asked & {
+      readonly type: 'rollback';
+      readonly policy?: DrainPolicy;
+    } & Witnesses)
+  /** From the judge. The witnesses are used when it rolls back. */
+  | (Asked & { readonly type: 'verdict'; readonly judgement: Judgement } & Witnesses)
+  /** The bake clock: what was observed since the last tick. */
+  | (Asked & {
+      readonly type: 'tick';
+      /** Healthy, observed time since the last tick, by the monotonic clock. Never counts more than passed by `now`. */
+      readonly healthyMs: number;
+      /** Candidate sessions an hour as measured; null when not known, which stops the clock if the stage asks for any. */
+      readonly sessionsPerHour: number | null;
+      /** Why the clock must stop although nothing else says so (a gap, stale metrics). */
+      readonly stop?: { readonly reason: 'gap' | 'stale'; readonly sentence: string };
+    })
+  /** An evaluator serves a ruleset in which admission has stopped. Sent only for revisions at or after the rollback. */
+  | (Asked & { readonly type: 'acknowledge'; readonly evaluator: string; readonly revision: number })
+  /** What became of sessions that were open at the rollback; a gateway repeats it as often as it likes. */
+  | (Asked & {
+      readonly type: 'drain-report';
+      readonly gateway: string;
+      readonly sessions: readonly DrainedSession[];
+      /** None of its sessions is open any more. */
+      readonly done: boolean;
+    })
+  /** Closes the rollback: refused while sessions are open or evaluators silent, until their limits are over. */
+  | (Asked & { readonly type: 'finish-rollback' });
+
+export type CommandType = Command['type'];
+
+/** Who is known at a rollback: the receipt lists those that never answer. */
+export interface Witnesses {
+  /** Evaluators heard from within their lease, gateways included. */
+  readonly evaluators?: readonly string[];
+  /** Gateways whose report of open sessions is awaited. */
+  readonly gateways?: readonly string[];
+}
+
+export interface DrainedSession {
+  readonly sessionId: string;
+  readonly outcome: DrainOutcome;
+  /** Samples offered and neither transcribed nor durable. Must be 0. */
+  readonly samplesLost: number;
+}
+
+/** Result of an acceptance run, per metric. */
+export interface AcceptanceEvidence {
+  readonly build: string;
+  readonly reportId: string;
+  readonly results: Readonly<Partial<Record<MetricId, EvidenceResult>>>;
+  /** Gates that a person waives because they could not be measured. */
+  readonly waived?: readonly MetricId[];
+  readonly detail?: Json;
+}

@@ -1,0 +1,71 @@
+import type { MetricId } from '../analysis/metric-spec.ts';
+import type { Verdict, VerdictKind } from '../analysis/verdict.ts';
+
+/** What the live judge says of one epoch, and what only it can know beside its evidence. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** The epoch whose sessions were judged. */
+  readonly epoch: number;
+  /** With `invalid`: what is broken. Reported ends that do not match mean that the candidate dies silently. */
+  readonly broken?: 'assignments' | 'ends';
+  /** Goals shown better. */
+  readonly metGoals?: readonly MetricId[];
+  /** With `fail`: so bad that open sessions are moved at once, whatever the plan's drain policy. */
+  readonly catastrophic?: boolean;
+}
+
+/** What a verdict means for the rollout; the table of the domain as data. */
+export interface VerdictRule {
+  readonly meaning: string;
+  /** Whether the stage may be left on this verdict. No data is never a pass. */
+  readonly promotes: boolean;
+  readonly bake: 'runs' | 'stops';
+  readonly exposure: 'as-planned' | 'rollback' | 'hold';
+  /** What lasts too long before the rollout pauses itself: the stage's bake, or the silence. Null: never. */
+  readonly pausesAfter: 'longest-bake' | 'no-data-limit' | null;
+}
+
+export const verdictRules: Readonly<Record<VerdictKind | 'invalid-ends', VerdictRule>> = {
+  pass: { meaning: 'proven good', promotes: true, bake: 'runs', exposure: 'as-planned', pausesAfter: null },
+  fail: { meaning: 'shown bad', promotes: false, bake: 'stops', exposure: 'rollback', pausesAfter: null },
+  inconclusive: {
+    meaning: 'measured, not enough evidence either way',
+    promotes: false,
+    bake: 'runs',
+    exposure: 'as-planned',
+    pausesAfter: 'longest-bake',
+  },
+  'no-data': {
+    meaning: 'nothing arrived, stale, or too few sessions',
+    promotes: false,
+    bake: 'stops',
+    exposure: 'as-planned',
+    pausesAfter: 'no-data-limit',
+  },
+  'source-error': {
+    meaning: 'the metric source could not answer',
+    promotes: false,
+    bake: 'stops',
+    exposure: 'as-planned',
+    pausesAfter: 'no-data-limit',
+  },
+  invalid: {
+    meaning: 'the comparison is broken: assignments do not match',
+    promotes: false,
+    bake: 'stops',
+    exposure: 'hold',
+    pausesAfter: null,
+  },
+  'invalid-ends': {
+    meaning: 'the candidate dies silently: reported session ends do not match',
+    promotes: false,
+    bake: 'stops',
+    exposure: 'rollback',
+    pausesAfter: null,
+  },
+};
+
+/** The rule that a judgement falls under. */
+export function ruleOf({ verdict, broken }: Judgement): VerdictRule {
+  return verdictRules[verdict.verdict === 'invalid' && broken === 'ends' ? 'invalid-ends' : verdict.verdict];
+}
