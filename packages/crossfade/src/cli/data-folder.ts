@@ -11,7 +11,6 @@ export function dataPaths(dataDir: string) {
   return {
     lock: join(dataDir, 'up.lock'),
     system: join(dataDir, 'system.json'),
-    token: join(dataDir, 'token'),
     logs: join(dataDir, 'logs'),
     journal: join(dataDir, 'journal'),
     sessions: join(dataDir, 'sessions.sqlite'),
@@ -66,14 +65,10 @@ export async function forgetRunningSystem(dataDir: string): Promise<void> {
   await rm(dataPaths(dataDir).system, { force: true });
 }
 
-/** The running system of a data folder with the token of its control plane, or CONTROL_PLANE_UNREACHABLE. */
-export async function readRunningSystem(
-  dataDir: string,
-): Promise<RunningSystem & { readonly token: string }> {
-  const paths = dataPaths(dataDir);
+/** The running system of a data folder, or CONTROL_PLANE_UNREACHABLE. */
+export async function readRunningSystem(dataDir: string): Promise<RunningSystem> {
   try {
-    const system = runningSystemSchema.parse(JSON.parse(await readFile(paths.system, 'utf8')));
-    return { ...system, token: (await readFile(paths.token, 'utf8')).trim() };
+    return runningSystemSchema.parse(JSON.parse(await readFile(dataPaths(dataDir).system, 'utf8')));
   } catch (cause) {
     throw new CrossfadeError(
       'CONTROL_PLANE_UNREACHABLE',

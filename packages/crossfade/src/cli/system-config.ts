@@ -40,6 +40,10 @@ const outsideUpstreamSchema = z.strictObject({
   url: z.string().regex(/^wss?:\/\/[^\s]+$/, 'expected a ws:// or wss:// address'),
   /** The key itself never stands in a file. */
   keyFromEnv: environmentName.optional(),
+  /** Replaces parameters of the client's query: a vendor's model names are not ours. */
+  query: z.record(z.string(), z.string()).optional(),
+  /** False for a server whose finals leave out silence. */
+  tiles: z.boolean().default(true),
 });
 
 const systemConfigSchema = z

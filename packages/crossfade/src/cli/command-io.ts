@@ -1,0 +1,46 @@
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import pc from 'picocolors';
+import { exitCode, type ExitCode, exitCodeOf } from './exit-code.ts';
+import { sentenceOf } from './sentence.ts';
+
+/** Where a command reads from and writes to; handed in, so that a test sees every word. */
+export interface CommandIo {
+  readonly env: NodeJS.ProcessEnv;
+  out(line: string): void;
+  err(line: string): void;
+  /** How the process will end; the last call counts. */
+  exit(code: ExitCode): void;
+}
+
+export const processIo: CommandIo = {
+  env: process.env,
+  out: (line) => void process.stdout.write(`${line}\n`),
+  err: (line) => void process.stderr.write(`${line}\n`),
+  exit: (code) => void (process.exitCode = code),
+};
+
+/** What a command answers: a value for machines, and the same for people. */
+export interface Answer {
+  readonly json: object;
+  readonly text: string;
+  /** Absent: ok. */
+  readonly code?: ExitCode;
+}
+
+/** With --json one object on one line, the last of stdout; else words. */
+export function say(io: CommandIo, json: boolean, answer: Answer): void {
+  io.out(json ? JSON.stringify(answer.json) : answer.text);
+  io.exit(answer.code ?? exitCode.ok);
+}
+
+/** One sentence on stderr, the error as an object on stdout with --json, and the exit code it deserves. */
+export function complain(io: CommandIo, json: boolean, error: unknown): void {
+  const sentence = sentenceOf(error);
+  io.err(`${pc.red('crossfade:')} ${sentence}`);
+  if (json) {
+    const code = error instanceof CrossfadeError ? error.code : 'INTERNAL';
+    io.out(JSON.stringify({ error: { code, message: sentence } }));
+  }
+  if (io.env['CROSSFADE_DEBUG'] === '1' && error instanceof Error) io.err(error.stack ?? '');
+  io.exit(exitCodeOf(error));
+}

@@ -1,0 +1,69 @@
+import { formatDurationMs } from '@crossfade/sdk/core/units';
+import { bucketCount } from '@crossfade/sdk/flags/ruleset';
+import type { HistoryEntry, ReceiptStatus, RolloutStatus } from '../../controller/rollout-status.ts';
+
+/** A share as people read it. */
+export function shareText(shareBuckets: number): string {
+  return `${Number(((shareBuckets * 100) / bucketCount).toFixed(3))} %`;
+}
+
+/** Where a rollout stands, a few lines for a terminal. */
+export function statusText(status: RolloutStatus): string {
+  const {
+    name,
+    state,
+    disabled,
+    candidate,
+    candidateBuild,
+    control,
+    stage,
+    stages,
+    holding,
+    verdict,
+    receipt,
+  } = status;
+  const lines = [`${name}: ${state}${disabled ? ', disabled' : ''}`];
+  lines.push(
+    `  ${candidate}${candidateBuild === null ? '' : ` (build ${candidateBuild})`} against ${control}`,
+  );
+  if (stage !== null) {
+    const bake = `${formatDurationMs(stage.bakedMs)} of ${formatDurationMs(stage.bakeMs)} baked`;
+    lines.push(
+      `  stage ${stage.name} (${stage.index + 1} of ${stages.length}), share ${shareText(stage.shareBuckets)}, ${bake}`,
+    );
+  }
+  if (holding !== null) lines.push(`  holding: ${holding}`);
+  if (verdict !== null) lines.push(`  verdict ${verdict.verdict}: ${verdict.sentence}`);
+  if (receipt !== null) lines.push(...receiptLines(receipt));
+  return lines.join('\n');
+}
+
+/** What a rollback left, a few lines. */
+export function receiptLines(receipt: ReceiptStatus): readonly string[] {
+  const outcomes = new Map<string, number>();
+  for (const { outcome } of receipt.sessions) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  const what = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'none were open';
+  return [
+    `  rolled back by ${receipt.actor}: ${receipt.reason}`,
+    `  open sessions: ${what}; samples lost: ${receipt.samplesLost}`,
+    ...(receipt.unacknowledged.length === 0 ? [] : [`  no word from: ${receipt.unacknowledged.join(', ')}`]),
+    ...(receipt.completedAtMs === null ? ['  the receipt is still open'] : []),
+  ];
+}
+
+export function rolloutsText(rollouts: readonly RolloutStatus[]): string {
+  if (rollouts.length === 0) return 'No rollout yet. Make one with: crossfade rollout apply plan.yaml';
+  return rollouts.map(statusText).join('\n');
+}
+
+export function historyText(events: readonly HistoryEntry[]): string {
+  return events
+    .map(({ sequence, atMs, actor, type, text, reason }) =>
+      [
+        `${String(sequence).padStart(4)}  ${new Date(atMs).toISOString()}  ${type.padEnd(18)}`,
+        `${actor}: ${text}`,
+        `(${reason})`,
+      ].join('  '),
+    )
+    .join('\n');
+}

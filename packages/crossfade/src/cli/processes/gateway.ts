@@ -1,0 +1,117 @@
+import { getRequestListener } from '@hono/node-server';
+import { systemClock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { systemIds } from '@crossfade/sdk/core/ids';
+import { systemRandom } from '@crossfade/sdk/core/random';
+import { Evaluator } from '@crossfade/sdk/flags/evaluator';
+import type { Logger } from 'pino';
+import { ControlLink } from '../../gateway/control-link.ts';
+import { startGateway, type Gateway } from '../../gateway/gateway.ts';
+import type { Upstream } from '../../gateway/upstream.ts';
+import { openJournal } from '../../journal/file-journal.ts';
+import { readControlAddress } from '../../server/control-client.ts';
+import { createGatewayApp } from '../../server/gateway-app.ts';
+import { openSqliteSessionStore } from '../../store/sqlite/session-store.ts';
+import { dataPaths } from '../data-folder.ts';
+import type { SystemConfig } from '../system-config.ts';
+import type { RunningChild } from './child-main.ts';
+import type { Addresses, ChildSettings } from './messages.ts';
+
+/** One gateway a system, for now; its name at the control plane. */
+const gatewayId = 'gateway-1';
+
+/** The gateway's process: its journal and store, the evaluator that decides, and the link that feeds it. */
+export async function startGatewayProcess(settings: ChildSettings, log: Logger): Promise<RunningChild> {
+  const { config, addresses, dataDir } = settings;
+  const paths = dataPaths(dataDir);
+  const keys = keysFrom(config.gateway.keysFromEnv, process.env);
+  const upstreams = upstreamsOf(config, addresses, process.env);
+  const { token } = await readControlAddress(dataDir);
+  const sessions = await openSqliteSessionStore({ path: paths.sessions });
+  const journal = await openJournal({ folder: paths.journal, clock: systemClock });
+  const evaluator = new Evaluator({ clock: systemClock });
+  const link = new ControlLink({
+    url: `http://127.0.0.1:${addresses.controlPort}`,
+    token,
+    gatewayId,
+    evaluator,
+    sessions,
+    cacheFile: paths.ruleset,
+    clock: systemClock,
+    log: (level, message, detail) => log[level](detail ?? {}, message),
+  });
+  let gateway: Gateway | null = null;
+  const app = createGatewayApp({
+    gateway: () => gateway,
+    sessions,
+    keys,
+    log,
+    ruleset: () => ({ revision: evaluator.revision, ageMs: evaluator.ageMs }),
+  });
+  // Before the first client: a known ruleset decides from the first session on.
+  await link.start();
+  const started = await startGateway({
+    host: config.gateway.host,
+    port: addresses.gatewayPort,
+    flag: config.flag,
+    upstreams,
+    controlUpstream: config.control ?? (upstreams[0] as Upstream).name,
+    journal,
+    sessions,
+    evaluator,
+    clock: systemClock,
+    ids: systemIds,
+    log,
+    limits: { sessionsMax: config.gateway.sessionsMax },
+    keys,
+    http: getRequestListener(app.fetch),
+    onDrainReport: (drainId, progress) => link.reportDrain(drainId, progress),
+    onRecord: () => link.recordStored(),
+  });
+  gateway = started;
+  link.onRuleset((ruleset) => started.applyDrains(ruleset.drains ?? []));
+  return {
+    port: started.port,
+    close: async () => {
+      await started.close();
+      await link.close();
+      await journal.close();
+      await sessions.close();
+    },
+  };
+}
+
+/** Every address the gateway may route to: the system's own pipelines, started or not yet, and outside ones. */
+export function upstreamsOf(
+  config: SystemConfig,
+  addresses: Addresses,
+  env: NodeJS.ProcessEnv,
+): readonly Upstream[] {
+  const own = config.pipelines.map(({ name }) => ({
+    name,
+    url: `ws://127.0.0.1:${addresses.pipelinePorts[name]}/v1/listen`,
+  }));
+  const outside = config.upstreams.map(({ name, url, keyFromEnv, tiles, query }) => ({
+    name,
+    url: new URL(url).pathname === '/' ? new URL('/v1/listen', url).href : url,
+    tiles,
+    ...(query === undefined ? {} : { query }),
+    ...(keyFromEnv === undefined ? {} : { headers: { Authorization: `Token ${fromEnv(keyFromEnv, env)}` } }),
+  }));
+  return [...own, ...outside];
+}
+
+/** The comma-separated keys of an environment variable; none without one. */
+function keysFrom(name: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
+  if (name === undefined) return [];
+  return fromEnv(name, env)
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => key !== '');
+}
+
+function fromEnv(name: string, env: NodeJS.ProcessEnv): string {
+  const value = env[name];
+  if (value !== undefined && value.trim() !== '') return value.trim();
+  throw new CrossfadeError('CONFIG_INVALID', `Expected a key in the environment variable ${name}, got none.`);
+}

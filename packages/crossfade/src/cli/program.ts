@@ -1,0 +1,59 @@
+import { Command, CommanderError } from 'commander';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { type CommandIo, complain } from './command-io.ts';
+import { addDemo } from './commands/demo.ts';
+import { addEngines } from './commands/engines.ts';
+import { addPlan } from './commands/plan.ts';
+import { addProcess } from './commands/process.ts';
+import { addRollout } from './commands/rollout.ts';
+import { addSession } from './commands/session.ts';
+import { addUp } from './commands/up.ts';
+import { exitCode } from './exit-code.ts';
+import { version } from './version.ts';
+
+/** Runs one command line; never throws. What it answered is in what `io` was told. */
+export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<void> {
+  try {
+    await buildProgram(io).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    complain(io, argv.includes('--json'), asUsage(error));
+  }
+}
+
+function buildProgram(io: CommandIo): Command {
+  const program = new Command('crossfade')
+    .description('Ships a new real-time transcription pipeline to production without losing a word.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.out(text.trimEnd()),
+      writeErr: (text) => io.err(text.trimEnd()),
+      // Said by `complain`, in the form of every other error.
+      outputError: () => undefined,
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  crossfade demo                              see the whole thing in under three minutes
+  crossfade up                                start gateway, control plane and two pipelines here
+  crossfade rollout apply examples/plan.yaml  make a rollout in the running system
+  crossfade rollout status                    where it stands, and why
+
+Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode.badInput} wrong words or a wrong file, ${exitCode.couldNotRun} could not run.`,
+    );
+  for (const add of [addDemo, addUp, addEngines, addPlan, addRollout, addSession, addProcess])
+    add(program, io);
+  return program;
+}
+
+function asUsage(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.code === 'commander.help') {
+    return new CrossfadeError('USAGE', 'Expected a command, got none. The list is above.');
+  }
+  const text = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return new CrossfadeError('USAGE', `${sentence.replace(/[.]?$/, '.')} See: crossfade --help`);
+}
