@@ -87,27 +87,37 @@ export type Condition =
   | { readonly audience: string }
   | Comparison;
 
-export type Operator =
-  | 'equals'
-  | 'notEquals'
-  | 'in'
-  | 'notIn'
-  | 'contains'
-  | 'startsWith'
-  | 'endsWith'
-  | 'matches'
-  | 'lessThan'
-  | 'atMost'
-  | 'greaterThan'
-  | 'atLeast'
-  | 'before'
-  | 'after'
-  | 'semverEquals'
-  | 'semverLessThan'
-  | 'semverAtMost'
-  | 'semverGreaterThan'
-  | 'semverAtLeast'
-  | 'exists';
+/**
+ * How an attribute is compared. What cannot be compared does not match; `notEquals` and `notIn` are exact
+ * opposites, so they hold for a missing attribute. Numbers may come as text ("42"). Dates: ISO 8601 with a
+ * zone, a plain date (midnight UTC), milliseconds, or a `Date`. `in` and `contains` also look into a list
+ * in the context. `matches` takes the subset that pattern-syntax.ts describes. `exists` is neither missing
+ * nor null.
+ */
+export const operators = [
+  'equals',
+  'notEquals',
+  'in',
+  'notIn',
+  'contains',
+  'startsWith',
+  'endsWith',
+  'matches',
+  'lessThan',
+  'atMost',
+  'greaterThan',
+  'atLeast',
+  'before',
+  'after',
+  'semverEquals',
+  'semverLessThan',
+  'semverAtMost',
+  'semverGreaterThan',
+  'semverAtLeast',
+  'exists',
+] as const;
+
+export type Operator = (typeof operators)[number];
 
 /** `attribute` is a dotted path into the context; `targetingKey` names the key itself. */
 export interface Comparison {
@@ -135,7 +145,11 @@ export interface EvaluationContext {
   readonly [attribute: string]: unknown;
 }
 
-/** OpenFeature's reasons. */
+/**
+ * OpenFeature's reasons. TARGETING_MATCH: a rule or an override named the variant. SPLIT: a share did, also
+ * for those outside it. DEFAULT: no rule matched; STATIC: there are none. STALE: the lease is over. ERROR:
+ * `errorCode` says what failed.
+ */
 export type Reason = 'STATIC' | 'DEFAULT' | 'TARGETING_MATCH' | 'SPLIT' | 'DISABLED' | 'STALE' | 'ERROR';
 
 /** OpenFeature's error codes, as far as an in-process evaluator can meet them. */
@@ -151,10 +165,13 @@ export interface EvaluationResult {
   readonly value: Json | undefined;
   readonly variant: string | undefined;
   readonly reason: Reason;
-  /** The rule that decided. */
+  /** The rule that decided; `@override` when an override did. */
   readonly rule?: string;
+  /** Of the ruleset that decided; -1 when there was none. */
   readonly revision: number;
   readonly rollout?: RolloutStamp;
+  /** Set exactly when the reason is ERROR. */
   readonly errorCode?: EvaluationErrorCode;
+  /** A sentence; also set when the reason is STALE. */
   readonly errorMessage?: string;
 }

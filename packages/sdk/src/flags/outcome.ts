@@ -1,0 +1,73 @@
+import type { Json } from '../core/json.ts';
+import { formatDurationMs } from '../core/units.ts';
+import type { EvaluationErrorCode, EvaluationResult, Flag, Reason } from './ruleset.ts';
+
+/**
+ * One of the few things a flag can answer, made when the ruleset arrives and frozen: a decision hands
+ * out what is already there and allocates nothing.
+ */
+export interface Outcome {
+  readonly result: EvaluationResult;
+  /** Absent where no lease applies: the default variant, and flags without a lease. */
+  readonly lease?: { readonly durationMs: number; readonly over: EvaluationResult };
+}
+
+/** The `rule` of a decision that an override made. No rule of a ruleset may begin with `@`. */
+export const overrideRule = '@override';
+
+/** Makes the outcomes of one flag at one revision. */
+export class Outcomes {
+  readonly #name: string;
+  readonly #flag: Flag;
+  readonly #revision: number;
+
+  constructor(name: string, flag: Flag, revision: number) {
+    this.#name = name;
+    this.#flag = flag;
+    this.#revision = revision;
+  }
+
+  /** Serves `variant`, under the flag's lease when it is not the default. */
+  serve(variant: string, reason: Reason, rule?: string): Outcome {
+    const result = this.#result(variant, reason, rule);
+    const { leaseMs, defaultVariant } = this.#flag;
+    if (leaseMs === undefined || variant === defaultVariant) return Object.freeze({ result });
+    const why = `The control plane was not heard for ${formatDurationMs(leaseMs)}, the lease of "${this.#name}": "${variant}" is not served until it is, the default "${defaultVariant}" is.`;
+    const over = this.#result(defaultVariant, 'STALE', rule, { errorMessage: why });
+    return Object.freeze({ result, lease: Object.freeze({ durationMs: leaseMs, over }) });
+  }
+
+  /** Serves the default variant because something failed. */
+  fail(errorCode: EvaluationErrorCode, why: string, rule?: string): Outcome {
+    const errorMessage = `${why} The default "${this.#flag.defaultVariant}" of "${this.#name}" is served.`;
+    return Object.freeze({
+      result: this.#result(this.#flag.defaultVariant, 'ERROR', rule, { errorCode, errorMessage }),
+    });
+  }
+
+  #result(
+    variant: string,
+    reason: Reason,
+    rule: string | undefined,
+    error: Pick<EvaluationResult, 'errorCode' | 'errorMessage'> = {},
+  ): EvaluationResult {
+    return Object.freeze({
+      value: deepFrozen(this.#flag.variants[variant]),
+      variant,
+      reason,
+      revision: this.#revision,
+      ...(rule === undefined ? {} : { rule }),
+      ...(this.#flag.rollout === undefined ? {} : { rollout: Object.freeze({ ...this.#flag.rollout }) }),
+      ...error,
+    });
+  }
+}
+
+/** Values are handed out as they are: a caller must not be able to change what the next one gets. */
+function deepFrozen(value: Json | undefined): Json | undefined {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const inner of Object.values(value)) deepFrozen(inner as Json);
+    Object.freeze(value);
+  }
+  return value;
+}
