@@ -165,14 +165,7 @@ export class AudienceCheck {
     if (audience === undefined) throw refuse(path, 'the name of an audience of this ruleset', name);
     if (this.#open.includes(name)) {
       const circle = [...this.#open.slice(this.#open.indexOf(name)), name];
-      throw refuse(
-        path,
-        'audiences that do not name themselves',
-        circle
-          .map((one) => describe(one))
-          .join(' > ')
-          .slice(0, 60),
-      );
+      throw refuse(path, 'audiences that do not name themselves', circle.join(' > '));
     }
     if (this.#open.length >= audienceDepth)
       throw refuse(path, `audiences at most ${audienceDepth} deep`, name);
