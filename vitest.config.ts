@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
  * of the code. `npm test` leaves the slow suites to `npm run test:all`, which sets CROSSFADE_SUITE.
  */
 const slow = ['packages/*/src/**/*.{native,long}.test.ts', 'test/**/*.{native,long}.test.ts'];
-const fast = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'];
+const fast = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'];
 const suite = process.env['CROSSFADE_SUITE'] ?? 'any';
 
 // `source` first, then Vite's own: an import of another package's room is its TypeScript, never a stale build.
