@@ -27,7 +27,6 @@ export interface ResultFlags {
 }
 
 export interface AttemptListener {
-  onOpen(): void;
   onPartial(hypothesis: Hypothesis, flags: ResultFlags): void;
   onFinal(hypothesis: Hypothesis, flags: ResultFlags): void;
   onSpeechStarted(sample: number): void;
@@ -158,7 +157,6 @@ export class UpstreamAttempt {
     if (this.#isOver) return;
     this.#isOpen = true;
     this.#lastMessageAtMs = this.#options.clock.monotonicMs();
-    this.#options.listener.onOpen();
     void this.#pump();
   }
 

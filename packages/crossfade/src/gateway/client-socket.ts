@@ -41,7 +41,10 @@ export class ClientSocket implements SessionClient {
     this.#socket.on('close', () => this.#onGone());
     this.#socket.on('error', (error) => {
       // ws closes an oversized frame with 1009 and a broken one with 1002 by itself.
-      this.#log.warn({ session: this.#session.id, error: messageOf(error) }, 'client connection failed');
+      this.#log.warn(
+        { session: this.#session.sessionId, error: messageOf(error) },
+        'client connection failed',
+      );
     });
   }
 
@@ -118,7 +121,7 @@ export class ClientSocket implements SessionClient {
     if (hasCode(error, 'MESSAGE_INVALID')) this.#refuse(closeCodes.notDecodable, 'DATA-0000', error.message);
     else if (error instanceof CrossfadeError) this.#refuse(closeCodes.tryLater, error.code, error.message);
     else {
-      this.#log.error({ session: this.#session.id, error: messageOf(error) }, 'client message failed');
+      this.#log.error({ session: this.#session.sessionId, error: messageOf(error) }, 'client message failed');
       this.#refuse(
         closeCodes.internal,
         'INTERNAL',
@@ -134,7 +137,7 @@ export class ClientSocket implements SessionClient {
     description: string,
   ): void {
     this.send(errorOf(variant, description));
-    this.#log.warn({ session: this.#session.id, variant, description }, 'client refused');
+    this.#log.warn({ session: this.#session.sessionId, variant, description }, 'client refused');
     this.close(close.code, close.reason);
   }
 

@@ -56,16 +56,16 @@ export class Drains {
     const drain = id === undefined ? undefined : this.#drains.get(id);
     if (id === undefined || drain === undefined) return;
     const lost = record === null ? 0 : record.user.samplesOffered - record.user.samplesCovered;
-    drain.outcomes.set(session.id, { outcome: session.drain!.outcome, samplesLost: lost });
-    if (session.phase === 'ended') drain.open.delete(session.id);
+    drain.outcomes.set(session.sessionId, { outcome: session.drain!.outcome, samplesLost: lost });
+    if (session.phase === 'ended') drain.open.delete(session.sessionId);
     this.#say(id);
   }
 
   #begin(order: Drain, session: LiveSession): void {
     const drain = this.#drains.get(order.id)!;
-    drain.open.set(session.id, session);
+    drain.open.set(session.sessionId, session);
     session.leave(order);
-    drain.outcomes.set(session.id, { outcome: session.drain?.outcome ?? 'open', samplesLost: 0 });
+    drain.outcomes.set(session.sessionId, { outcome: session.drain?.outcome ?? 'open', samplesLost: 0 });
   }
 
   #say(id: string): void {

@@ -159,7 +159,7 @@ class RunningGateway implements Gateway {
     for (const journaled of journal.unfinished()) {
       const session = await restoreSession(this.#context, journaled);
       if (session === null) continue;
-      this.#sessions.set(session.id, session);
+      this.#sessions.set(session.sessionId, session);
       if (!session.waitsForClient) this.#toFinish.push(session);
     }
     await new Promise<void>((resolve, reject) => {
@@ -190,7 +190,8 @@ class RunningGateway implements Gateway {
   live(sessionId: string): LiveView | undefined {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return undefined;
-    const { phase, upstream, sampleRate, entries } = session;
+    const { phase, upstream, entries } = session;
+    const { sampleRate } = session.query;
     return { sessionId, phase, upstream, sampleRate, samplesReceived: session.endSample, entries };
   }
 
@@ -214,7 +215,7 @@ class RunningGateway implements Gateway {
     for (const session of this.#sessions.values()) session.tick(nowMs);
     while (this.#toFinish.length > 0 && this.#finishing.size < this.#limits.recoveryConcurrency) {
       const session = this.#toFinish.shift()!;
-      this.#finishing.add(session.id);
+      this.#finishing.add(session.sessionId);
       session.finish(session.recoveredEnd);
     }
   }
@@ -276,7 +277,7 @@ class RunningGateway implements Gateway {
       startedAtMs: clock.nowMs(),
     });
     session.begin();
-    this.#sessions.set(session.id, session);
+    this.#sessions.set(session.sessionId, session);
     this.#drains.joined(session);
     return session;
   }
@@ -357,8 +358,8 @@ class RunningGateway implements Gateway {
   }
 
   #onEnded(session: LiveSession, record: SessionRecord | null): void {
-    this.#sessions.delete(session.id);
-    this.#finishing.delete(session.id);
+    this.#sessions.delete(session.sessionId);
+    this.#finishing.delete(session.sessionId);
     this.#ended += 1;
     this.#drains.progressed(session, record);
     if (record !== null) this.#options.onRecord?.(record);

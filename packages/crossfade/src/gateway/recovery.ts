@@ -39,7 +39,7 @@ export async function restoreSession(
       controlUpstream,
       startedAtMs,
     });
-    session.restore(journaled, notes, query.extra.get('ack') === '1');
+    session.restore(journaled, notes);
     return session;
   } catch (error) {
     // It stays in the journal, unfinished, for a person to look at.

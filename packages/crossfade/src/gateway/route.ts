@@ -11,17 +11,15 @@ export function assign(input: {
   readonly userHash: string;
 }): Assignment {
   const { decision, controlUpstream } = input;
-  const named = typeof decision.value === 'string' ? decision.value : controlUpstream;
-  const upstream = input.knownUpstreams.has(named) ? named : controlUpstream;
+  const isServable = typeof decision.value === 'string' && input.knownUpstreams.has(decision.value);
+  const upstream = isServable ? (decision.value as string) : controlUpstream;
   const stamp = decision.rollout;
-  const arm: Arm =
-    stamp !== undefined && decision.variant === stamp.candidateVariant && upstream === named
-      ? 'candidate'
-      : 'control';
+  const isCandidate = isServable && stamp !== undefined && decision.variant === stamp.candidateVariant;
+  const arm: Arm = isCandidate ? 'candidate' : 'control';
   return {
     flag: input.flag,
     variant: decision.variant ?? '',
-    reason: upstream === named ? decision.reason : 'ERROR',
+    reason: isServable ? decision.reason : 'ERROR',
     ...(decision.rule === undefined ? {} : { rule: decision.rule }),
     rulesetRevision: decision.revision,
     upstream,

@@ -58,8 +58,9 @@ export class SessionLedgers {
     return this.#armIsServing;
   }
 
-  get rescuedBy(): string | null {
-    return this.#rescuedBy;
+  /** How often the gateway died under the session. */
+  get gatewayRestarts(): number {
+    return this.#gatewayRestarts;
   }
 
   upstreamPartial(hypothesis: Hypothesis, atMs: number, dueMs: (sample: number) => number): void {
