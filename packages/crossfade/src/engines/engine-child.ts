@@ -80,7 +80,8 @@ export class EngineChild {
       this.#lastWords = (this.#lastWords + chunk.toString()).slice(-maxLastWordsChars);
     });
     this.#exited = new Promise((resolve) => {
-      this.#process.once('exit', (code, signal) => {
+      // Not `exit`: its last words may come after that.
+      this.#process.once('close', (code, signal) => {
         this.#die(signal === null ? `exit code ${code}` : String(signal));
         onExit();
         resolve();
