@@ -52,11 +52,12 @@ export class Drains {
 
   /** A session moved or ended. `record` is there when it ended. */
   progressed(session: LiveSession, record: SessionRecord | null): void {
-    const id = session.drain?.id;
+    const departure = session.departure;
+    const id = departure?.order.id;
     const drain = id === undefined ? undefined : this.#drains.get(id);
-    if (id === undefined || drain === undefined) return;
+    if (id === undefined || departure === null || drain === undefined) return;
     const lost = record === null ? 0 : record.user.samplesOffered - record.user.samplesCovered;
-    drain.outcomes.set(session.sessionId, { outcome: session.drain!.outcome, samplesLost: lost });
+    drain.outcomes.set(session.sessionId, { outcome: departure.outcome, samplesLost: lost });
     if (session.phase === 'ended') drain.open.delete(session.sessionId);
     this.#say(id);
   }
@@ -65,7 +66,7 @@ export class Drains {
     const drain = this.#drains.get(order.id)!;
     drain.open.set(session.sessionId, session);
     session.leave(order);
-    drain.outcomes.set(session.sessionId, { outcome: session.drain?.outcome ?? 'open', samplesLost: 0 });
+    drain.outcomes.set(session.sessionId, { outcome: session.departure?.outcome ?? 'open', samplesLost: 0 });
   }
 
   #say(id: string): void {

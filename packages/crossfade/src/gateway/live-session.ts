@@ -17,18 +17,14 @@ import { DueTime } from '../transcript/due-time.ts';
 import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
 import { Reconciler, type Shown, segmentNumberOf } from '../transcript/reconciler.ts';
-import type {
-  Assignment,
-  DrainOutcome,
-  Entry,
-  SessionEnd,
-  SessionRecord,
-} from '../transcript/session-record.ts';
+import type { Assignment, Entry, SessionEnd, SessionRecord } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import { errorOf, metadataOf, resultsOf, speechStartedOf, utteranceEndOf } from '../wire/deepgram-build.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import type { ResultFlags } from './attempt.ts';
+import { Departure } from './departure.ts';
 import { type FinalSource, Relay, type RelayHost } from './relay.ts';
+import { replayNotes } from './replay-notes.ts';
 import type { SessionContext } from './session-context.ts';
 import { SessionLedgers } from './session-ledgers.ts';
 import { encodeNote, type SessionNote } from './session-notes.ts';
@@ -78,7 +74,7 @@ export class LiveSession implements RelayHost {
   #client: SessionClient | null = null;
   #graceUntilMs: number | null = null;
   #stoppedAtMs = 0;
-  #drain: { readonly order: Drain; outcome: DrainOutcome; moveBeforeMs: number | null } | null = null;
+  #departure: Departure | null = null;
 
   constructor(context: SessionContext, start: SessionStart) {
     this.sessionId = start.sessionId;
@@ -117,8 +113,9 @@ export class LiveSession implements RelayHost {
     return this.#relay.upstream;
   }
 
-  get drain(): { readonly id: string; readonly outcome: DrainOutcome } | null {
-    return this.#drain === null ? null : { id: this.#drain.order.id, outcome: this.#drain.outcome };
+  /** The order that takes it away from its arm, and what became of it. */
+  get departure(): Departure | null {
+    return this.#departure;
   }
 
   /** Begins a new session: journal first, then the upstream. Throws JOURNAL_UNAVAILABLE. */
@@ -142,7 +139,7 @@ export class LiveSession implements RelayHost {
   restore(journaled: JournaledSession, notes: readonly SessionNote[]): void {
     const atMs = this.#context.clock.monotonicMs();
     this.#endSample = journaled.endSample;
-    for (const note of notes) this.#restoreNote(note, atMs);
+    replayNotes(notes, { ledgers: this.ledgers, reconciler: this.#reconciler, relay: this.#relay }, atMs);
     this.ledgers.gatewayRestarted();
     this.note({ kind: 'restart' });
     const hadStopped = notes.some((note) => note.kind === 'stop');
@@ -222,13 +219,13 @@ export class LiveSession implements RelayHost {
 
   /** A rollback wants the session away from its arm. Repeating the order changes nothing. */
   leave(order: Drain): void {
-    if (this.#phase === 'ended' || this.#drain?.order.id === order.id) return;
+    if (this.#phase === 'ended' || this.#departure?.order.id === order.id) return;
     const isThere = this.ledgers.armIsServing && this.upstream !== this.controlUpstream;
-    this.#drain = { order, outcome: isThere ? 'open' : 'rescued', moveBeforeMs: null };
+    this.#departure = new Departure(order, isThere ? 'open' : 'rescued');
     if (!isThere || order.policy === 'finish') return;
     if (order.policy === 'cut') this.#moveToControl('cut');
     else if (this.#reconciler.openSegment === null) this.#moveToControl('migrated');
-    else this.#drain.moveBeforeMs = this.#context.clock.monotonicMs() + this.#context.limits.boundaryMs;
+    else this.#departure.moveBefore(this.#context.clock.monotonicMs() + this.#context.limits.boundaryMs);
   }
 
   /** Called a few times a second. */
@@ -236,7 +233,7 @@ export class LiveSession implements RelayHost {
     if (this.#phase === 'ended') return;
     this.#relay.tick(nowMs);
     if (this.#graceUntilMs !== null && nowMs >= this.#graceUntilMs) this.finish('client-lost');
-    if (this.#mustMove(nowMs)) this.#moveToControl('migrated');
+    if (this.#departure?.mustMove(nowMs) === true) this.#moveToControl('migrated');
     const { finishMs } = this.#context.limits;
     if (this.#phase === 'finishing' && nowMs - this.#stoppedAtMs > finishMs) {
       this.onGaveUp(`nobody transcribed the rest within ${finishMs} ms`);
@@ -280,7 +277,7 @@ export class LiveSession implements RelayHost {
     this.note({ kind: 'final', segmentId, start, end, text, words, upstream, byArm, hadPartial, latencyMs });
     this.#sendResults(shown, flags);
     // A final is the boundary that a migration waits for.
-    if (this.#mustMove(Number.POSITIVE_INFINITY)) this.#moveToControl('migrated');
+    if (this.#departure?.mustMove(Number.POSITIVE_INFINITY) === true) this.#moveToControl('migrated');
     return null;
   }
 
@@ -293,9 +290,8 @@ export class LiveSession implements RelayHost {
   }
 
   onRescued(): void {
-    if (this.#drain === null || this.#drain.outcome !== 'open') return;
-    this.#drain.outcome = 'rescued';
-    this.#drain.moveBeforeMs = null;
+    if (this.#departure?.outcome !== 'open') return;
+    this.#departure.settle('rescued');
     this.#context.onDrainProgress(this);
   }
 
@@ -326,16 +322,11 @@ export class LiveSession implements RelayHost {
     }
   }
 
-  #mustMove(nowMs: number): boolean {
-    const moveBeforeMs = this.#drain?.moveBeforeMs ?? null;
-    return moveBeforeMs !== null && nowMs >= moveBeforeMs;
-  }
-
   #moveToControl(outcome: 'migrated' | 'cut'): void {
-    if (this.#drain === null) return;
-    this.#drain.outcome = outcome;
-    this.#drain.moveBeforeMs = null;
-    this.#relay.moveToControl(`rollback of ${this.#drain.order.rollout}`);
+    const departure = this.#departure;
+    if (departure === null) return;
+    departure.settle(outcome);
+    this.#relay.moveToControl(`rollback of ${departure.order.rollout}`);
     this.#context.onDrainProgress(this);
   }
 
@@ -343,7 +334,7 @@ export class LiveSession implements RelayHost {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#relay.stop();
-    if (this.#drain !== null && this.#drain.outcome === 'open') this.#drain.outcome = 'finished';
+    if (this.#departure?.outcome === 'open') this.#departure.settle('finished');
     const { journal, clock, log } = this.#context;
     try {
       await journal.commit();
@@ -369,7 +360,7 @@ export class LiveSession implements RelayHost {
   }
 
   #record(durableSample: number): SessionRecord {
-    const drain = this.#drain;
+    const departure = this.#departure;
     return this.ledgers.record({
       sessionId: this.sessionId,
       assignment: this.assignment,
@@ -381,32 +372,8 @@ export class LiveSession implements RelayHost {
       end: this.#end,
       samplesOffered: this.#endSample,
       samplesDurable: Math.min(durableSample, this.#endSample),
-      ...(drain === null
-        ? {}
-        : { drain: { id: drain.order.id, policy: drain.order.policy, outcome: drain.outcome } }),
+      ...(departure === null ? {} : { drain: departure.stamp }),
     });
-  }
-
-  #restoreNote(note: SessionNote, atMs: number): void {
-    if (note.kind === 'final') {
-      const latencyMs = note.latencyMs ?? Number.NaN;
-      const dueMs = (): number => atMs - latencyMs;
-      if (note.byArm && note.hadPartial) this.ledgers.upstreamPartial(note, atMs, () => Number.NaN);
-      if (note.byArm) this.ledgers.upstreamFinal(note, atMs, dueMs);
-      this.ledgers.shown(note, true, atMs, dueMs);
-      this.#reconciler.restore(note, segmentNumberOf(note.segmentId));
-    } else if (note.kind === 'left-arm') {
-      this.#relay.restore(note.to);
-      if (note.failure === '') this.ledgers.migratedFromArm();
-      else this.ledgers.rescuedFromArm(note.to, note.failure);
-    } else if (note.kind === 'restart') this.ledgers.gatewayRestarted();
-    else if (note.kind === 'fault' && note.byArm) {
-      const { upstream, end, reason } = note;
-      this.ledgers.attemptEnded(
-        { upstream, startSample: 0, samplesForwarded: 0, samplesCovered: 0, end, reason },
-        atMs,
-      );
-    }
   }
 
   #sendResults(shown: Shown, flags: ResultFlags): void {
