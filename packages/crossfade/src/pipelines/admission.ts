@@ -9,7 +9,8 @@ export const listenPath = '/v1/listen';
 /** What the pipeline carries right now. */
 export interface Load {
   readonly sessions: number;
-  readonly backlogMs: number;
+  /** Audio an engine is behind, its sessions together, ms. */
+  backlogMs(engine: Engine): number;
 }
 
 /** Reads an upgrade request: what is asked for, and which engine it needs. Throws a sentence for the client. */
@@ -31,11 +32,11 @@ export async function admit(
       `Expected at most ${limits.sessionsMax} sessions, got one more. Try again later.`,
     );
   }
-  if (load.backlogMs >= limits.admissionBacklogMs) {
-    const behind = Math.round(load.backlogMs);
+  const behindMs = load.backlogMs(engine);
+  if (behindMs >= limits.admissionBacklogMs) {
     throw new CrossfadeError(
       'SESSION_LIMIT',
-      `Expected engines to be less than ${limits.admissionBacklogMs} ms of audio behind, got ${behind}. Try again later.`,
+      `Expected ${engine.name} to be less than ${limits.admissionBacklogMs} ms of audio behind, got ${Math.round(behindMs)}. Try again later.`,
     );
   }
   const preflight = await engine.preflight();

@@ -76,6 +76,11 @@ export class ListenSession {
     });
   }
 
+  /** Name of its engine. */
+  get model(): string {
+    return this.#options.identity.model;
+  }
+
   /** Audio its engine has not worked on yet, ms. */
   get backlogMs(): number {
     return this.#options.recognition.backlogMs;

@@ -34,7 +34,7 @@ export interface PipelineLimits {
   readonly idleMs: number;
   /** An engine stream that is not open by then: refused with 503. */
   readonly openMs: number;
-  /** Audio an engine is behind, all sessions together, from which new sessions are refused with 503. */
+  /** Audio an engine is behind, its sessions together, from which new ones are refused with 503. */
   readonly admissionBacklogMs: number;
   /** Audio an engine is behind in one session, from which its socket is not read until half is done. */
   readonly sessionBacklogMs: number;

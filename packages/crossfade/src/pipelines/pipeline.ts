@@ -64,6 +64,10 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   if (options.engines.length === 0) {
     throw new CrossfadeError('USAGE', 'Expected a pipeline to have at least one engine, got none.');
   }
+  if (!/^[\x21-\x7e]{1,100}$/.test(options.build)) {
+    const got = JSON.stringify(options.build);
+    throw new CrossfadeError('USAGE', `Expected a build of 1 to 100 printable ASCII characters, got ${got}.`);
+  }
   const server = new PipelineServer(options);
   await server.listen();
   return server;
@@ -151,9 +155,11 @@ class PipelineServer implements Pipeline {
     };
   }
 
-  #backlogMs(): number {
+  #backlogMs(engine?: Engine): number {
     let backlogMs = 0;
-    for (const session of this.#sessions) backlogMs += session.backlogMs;
+    for (const session of this.#sessions) {
+      if (engine === undefined || session.model === engine.name) backlogMs += session.backlogMs;
+    }
     return backlogMs;
   }
 
@@ -180,7 +186,7 @@ class PipelineServer implements Pipeline {
     const sessions = this.#sessions.size + this.#opening;
     this.#opening += 1;
     try {
-      const load = { sessions, backlogMs: this.#backlogMs() };
+      const load = { sessions, backlogMs: (engine: Engine) => this.#backlogMs(engine) };
       const { query, engine } = await admit(request, this.#options.engines, load, this.#limits);
       const sessionNumber = this.#sessionsTotal++;
       const defects = defectsOf(this.#options.defect, sessionNumber, query.sampleRate);
