@@ -38,12 +38,21 @@ test('every comparison holds or not as the shared cases say, and every operator 
   expect(new Set(cases.map((one) => one.op))).toEqual(new Set(operators));
 });
 
-describe.each(evaluation.groups)('$name', ({ ruleset, cases }) => {
+interface DecisionCase {
+  readonly name: string;
+  readonly flag: string;
+  readonly context: unknown;
+  readonly ageMs?: number;
+  readonly expect: object;
+}
+const groups = evaluation.groups as readonly { name: string; ruleset: unknown; cases: DecisionCase[] }[];
+
+describe.each(groups)('$name', ({ ruleset, cases }) => {
   const compiled = compileRuleset(validateRuleset(ruleset));
 
   test.each(cases)('$name', (one) => {
-    const context = one.context as unknown as EvaluationContext;
-    const ageMs = 'ageMs' in one ? one.ageMs : 0;
+    const context = one.context as EvaluationContext;
+    const { ageMs = 0 } = one;
     const result = evaluate(compiled, one.flag, context, ageMs);
     expect(result).toMatchObject(one.expect);
     // An error code comes with the reason ERROR and a sentence, and only then.

@@ -66,7 +66,7 @@ export class Outcomes {
 /** Values are handed out as they are: a caller must not be able to change what the next one gets. */
 function deepFrozen(value: Json | undefined): Json | undefined {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    for (const inner of Object.values(value)) deepFrozen(inner as Json);
+    for (const inner of Object.values(value)) deepFrozen(inner);
     Object.freeze(value);
   }
   return value;

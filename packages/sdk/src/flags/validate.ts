@@ -160,7 +160,7 @@ class RulesetReader {
       const slice = slices[index];
       if (before !== undefined && slice !== undefined && slice.start < before.end) {
         throw refuse(
-          memberPath(at, index),
+          memberPath(memberPath(at, index), 'start'),
           `a slice that begins at or after ${before.end}, where another ends`,
           slice.start,
         );
