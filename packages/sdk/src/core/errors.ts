@@ -35,6 +35,11 @@ export const errorTable = {
     meaning: 'Another process writes to this data folder.',
   },
   JOURNAL_UNAVAILABLE: { status: 503, retryable: true, meaning: 'The journal cannot be written.' },
+  JOURNAL_REFUSED: {
+    status: 409,
+    retryable: false,
+    meaning: 'The journal does not take this: out of order, over, too large.',
+  },
   JOURNAL_CORRUPT: {
     status: 500,
     retryable: false,

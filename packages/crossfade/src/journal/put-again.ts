@@ -1,0 +1,46 @@
+import {
+  audioPrefixBytes,
+  decodeNote,
+  readHeader,
+  readUint64,
+  recordHeaderBytes,
+  recordType,
+} from './record.ts';
+import type { JournalState } from './journal-state.ts';
+import type { Chunk, Segment } from './segment.ts';
+
+/** Takes about how many bytes a record needs, and how to encode it. */
+export type Put = (bytes: number, encode: (segment: Segment, putNumber: number) => void) => void;
+
+/**
+ * Puts the records of chunks once more, in their order, into whatever file `put` chooses. A directory among them
+ * is dropped: it told of offsets in the file that failed.
+ */
+export function putAgain(from: Segment, chunks: readonly Chunk[], state: JournalState, put: Put): void {
+  for (const { bytes, at: chunkAt } of chunks) {
+    let at = chunkAt === 0 ? fileHeaderEnd(bytes) : 0;
+    for (;;) {
+      const header = readHeader(bytes, at, from.identity.salt);
+      if (header === undefined) break;
+      const payload = bytes.subarray(at + recordHeaderBytes, at + recordHeaderBytes + header.length);
+      const session = state.byHandle.get(header.handle);
+      at += recordHeaderBytes + header.length;
+      if (session === undefined) continue;
+      put(recordHeaderBytes + header.length, (segment, number) => {
+        if (header.type === recordType.audio) {
+          segment.putAudio(session, readUint64(payload, 0), payload.subarray(audioPrefixBytes), number);
+        } else if (header.type === recordType.note) {
+          segment.putNote(session, decodeNote(payload)?.number ?? 0, payload, number);
+        } else if (header.type === recordType.session) {
+          segment.putOpen(session, number);
+        } else if (header.type === recordType.close || header.type === recordType.erased) {
+          segment.putOver(session, header.type === recordType.close ? 'close' : 'erased', number);
+        }
+      });
+    }
+  }
+}
+
+function fileHeaderEnd(bytes: Buffer): number {
+  return bytes.readUInt16LE(18);
+}

@@ -1,0 +1,386 @@
+import { join } from 'node:path';
+import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
+import { below } from '@crossfade/sdk/core/random';
+import type { Random } from '@crossfade/sdk/core/random';
+import { writeFully } from './journal-fs.ts';
+import type { JournalFs } from './journal-fs.ts';
+import type { JournalLog } from './journal-log.ts';
+import type { JournalState, LooseFile } from './journal-state.ts';
+import { putAgain } from './put-again.ts';
+import { Segment } from './segment.ts';
+import type { Chunk } from './segment.ts';
+import type { SessionState } from './session-state.ts';
+
+export interface WriterOptions {
+  readonly fs: JournalFs;
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: JournalLog;
+  readonly state: JournalState;
+  readonly writeDelayMs: number;
+  readonly commitIntervalMs: number;
+  readonly fileBytesMax: number;
+  /** Called after each group commit. */
+  readonly onCommit: (advanced: ReadonlyMap<SessionState, number>) => void;
+}
+
+/** A file that is not full is ended after this long, so that retention by time can take it. */
+const fileAgeMaxMs = 3_600_000;
+/** A disk that refused is asked again after this, doubled each time up to the limit. */
+const retryFirstMs = 50;
+const retryLastMs = 2_000;
+/** Commit durations kept for health. */
+const commitValuesMax = 512;
+
+interface Waiter {
+  readonly target: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Hands encoded bytes to the kernel within the write delay and covers them with one fdatasync for all sessions
+ * per commit interval. Writing and flushing run beside each other, never two of one kind at once.
+ *
+ * When a call fails, what was not acknowledged is put again into a new file and tried again with growing pauses:
+ * after a failed fdatasync the kernel may have dropped the pages, and a second one on the same file would succeed
+ * without them.
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  /** Files with bytes that are not durable, oldest first; the last one takes records. */
+  readonly #live: Segment[] = [];
+  #active: Segment | undefined;
+  #activeSinceMs = 0;
+  #puts = 0;
+  #writtenPut = 0;
+  #durablePut = 0;
+  #writing: Promise<void> | undefined;
+  #flushing: Promise<void> | undefined;
+  #writeTimer: Cancel | undefined;
+  #flushTimer: Cancel | undefined;
+  #retryTimer: Cancel | undefined;
+  #retryMs = retryFirstMs;
+  #lastFlushMs = Number.NEGATIVE_INFINITY;
+  #failure: { readonly reason: string; settled: boolean; trying: boolean } | undefined;
+  #waiters: Waiter[] = [];
+  /** Failed files being cut, one after the other. */
+  #cleanup: Promise<void> = Promise.resolve();
+  #closed = false;
+  readonly commitMs: number[] = [];
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  get failure(): string | undefined {
+    return this.#failure?.reason;
+  }
+
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (const segment of this.#live) bytes += segment.end - segment.durable;
+    return bytes;
+  }
+
+  /** Encodes one record of about `bytes` and sees to it that it is written. */
+  put(bytes: number, encode: (segment: Segment, putNumber: number) => void): void {
+    this.#puts += 1;
+    encode(this.#segmentFor(bytes), this.#puts);
+    if (this.#failure === undefined) this.#writeTimer ??= this.#afterWriteDelay();
+  }
+
+  /** Resolves when everything put so far is durable; rejects at the first refusal of the disk. */
+  commit(): Promise<void> {
+    if (this.#durablePut >= this.#puts) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#unavailable());
+    const done = new Promise<void>((resolve, reject) => {
+      this.#waiters.push({ target: this.#puts, resolve, reject });
+    });
+    this.#write();
+    return done;
+  }
+
+  /** Ends the file with its directory, writes and flushes all, closes. Throws when the disk refuses the rest. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    // First what was put, then the directory: its mark says that all before it is durable.
+    await this.#drain();
+    if (this.#active !== undefined) this.#endActive();
+    await this.#drain();
+    for (const cancel of [this.#writeTimer, this.#flushTimer, this.#retryTimer]) cancel?.();
+    await this.#cleanup;
+    const lost = this.pendingBytes;
+    for (const segment of this.#live) await this.#closeFile(segment);
+    if (lost > 0) throw this.#unavailable();
+  }
+
+  async #drain(): Promise<void> {
+    // Two rounds: when the first fails, the second is on a new file.
+    for (let round = 0; round < 2 && this.pendingBytes > 0; round += 1) {
+      await this.#idle();
+      if (this.#failure === undefined) this.#write();
+      else this.#tryAgain();
+      await this.#idle();
+    }
+  }
+
+  #segmentFor(bytes: number): Segment {
+    const { fileBytesMax, clock, random, state } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const active = this.#active;
+    const old = nowMs - this.#activeSinceMs > fileAgeMaxMs;
+    if (active !== undefined && !old && active.end + bytes <= fileBytesMax) return active;
+    if (active !== undefined) this.#endActive();
+    const identity = { sequence: state.takeSequence(), salt: below(random, 0x1_0000_0000) };
+    const segment = new Segment(identity, clock.nowMs());
+    this.#active = segment;
+    this.#activeSinceMs = nowMs;
+    this.#live.push(segment);
+    state.loose.push(looseOf(segment));
+    return segment;
+  }
+
+  #endActive(): void {
+    const { state } = this.#options;
+    this.#puts += 1;
+    this.#active?.putDirectory((handle) => state.byHandle.get(handle), this.#puts);
+    this.#active = undefined;
+  }
+
+  #afterWriteDelay(): Cancel {
+    // Half the promise: the rest is for a late event loop and for the write itself.
+    return this.#options.clock.after(this.#options.writeDelayMs / 2, () => {
+      this.#writeTimer = undefined;
+      if (this.#failure === undefined) this.#write();
+    });
+  }
+
+  #write(): void {
+    this.#active?.cut();
+    if (this.#writing !== undefined) return;
+    this.#writing = this.#writeLoop().finally(() => {
+      this.#writing = undefined;
+      this.#settle();
+    });
+  }
+
+  async #writeLoop(): Promise<void> {
+    const { fs, folder } = this.#options;
+    for (;;) {
+      if (this.#failure !== undefined && !this.#failure.trying) return;
+      const segment = this.#live.find((live) => live.unwritten().length > 0);
+      if (segment === undefined) return;
+      const chunks = segment.unwritten();
+      try {
+        segment.fd ??= await fs.create(join(folder, segment.name));
+        await writeFully(
+          fs,
+          segment.fd,
+          chunks.map((chunk) => chunk.bytes),
+          segment.written,
+        );
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      segment.wrote(chunks);
+      this.#writtenPut = chunks.at(-1)?.lastPut ?? this.#writtenPut;
+      this.#maybeFlush();
+    }
+  }
+
+  #maybeFlush(): void {
+    if (this.#flushing !== undefined || (this.#failure !== undefined && !this.#failure.trying)) return;
+    if (!this.#live.some((segment) => segment.written > segment.durable)) return;
+    const { clock, commitIntervalMs } = this.#options;
+    const waitMs = this.#lastFlushMs + commitIntervalMs - clock.monotonicMs();
+    const wanted = this.#closed || this.#waiters.some((waiter) => waiter.target <= this.#writtenPut);
+    if (waitMs > 0 && !wanted) {
+      this.#flushTimer ??= clock.after(waitMs, () => {
+        this.#flushTimer = undefined;
+        this.#maybeFlush();
+      });
+      return;
+    }
+    this.#lastFlushMs = clock.monotonicMs();
+    this.#flushing = this.#flush().finally(() => {
+      this.#flushing = undefined;
+      this.#settle();
+      this.#maybeFlush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const { fs, folder, clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    for (const segment of [...this.#live]) {
+      const upTo = segment.written;
+      if (upTo === segment.durable || segment.fd === undefined) continue;
+      try {
+        await fs.datasync(segment.fd);
+        if (!segment.named) await fs.syncFolder(folder);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      segment.named = true;
+      this.#becameDurable(segment.becameDurable(upTo));
+      if (segment.full && segment.durable === segment.end) await this.#retire(segment);
+    }
+    this.commitMs.push(clock.monotonicMs() - startMs);
+    if (this.commitMs.length > commitValuesMax) this.commitMs.shift();
+    this.#recovered();
+  }
+
+  #becameDurable(chunks: readonly Chunk[]): void {
+    const advanced = new Map<SessionState, number>();
+    for (const chunk of chunks) {
+      for (const [session, endSample] of chunk.advanced) advanced.set(session, endSample);
+      for (const session of chunk.closed) if (session.phase === 'closing') session.phase = 'closed';
+      this.#durablePut = Math.max(this.#durablePut, chunk.lastPut);
+    }
+    for (const [session, endSample] of advanced) session.durableSample = endSample;
+    const due = this.#waiters.filter((waiter) => waiter.target <= this.#durablePut);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.target > this.#durablePut);
+    for (const waiter of due) waiter.resolve();
+    this.#options.onCommit(advanced);
+  }
+
+  /** A full file is durable: its runs leave memory, its directory is read when they are asked for. */
+  async #retire(segment: Segment): Promise<void> {
+    const { state, clock } = this.#options;
+    state.addSpans(segment.identity.sequence, segment.spanPlaces);
+    state.full.set(segment.identity.sequence, {
+      sequence: segment.identity.sequence,
+      name: segment.name,
+      bytes: segment.end,
+      handles: Uint32Array.from(segment.contents.sessions.keys()),
+      fullAtMs: clock.nowMs(),
+    });
+    this.#forget(segment);
+    await this.#closeFile(segment);
+  }
+
+  #forget(segment: Segment): void {
+    const { state } = this.#options;
+    this.#live.splice(this.#live.indexOf(segment), 1);
+    state.loose = state.loose.filter((file) => file.segment !== segment);
+  }
+
+  #fail(error: unknown): void {
+    const reason = messageOf(error);
+    if (this.#failure === undefined) this.#options.log.error({ reason }, 'journal cannot be written');
+    this.#failure = { reason, settled: false, trying: false };
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(this.#unavailable());
+  }
+
+  /** Once nothing is under way after a failure: put the rest into a new file and plan the next attempt. */
+  #settle(): void {
+    const failure = this.#failure;
+    if (failure === undefined || failure.settled || failure.trying) return;
+    if (this.#writing !== undefined || this.#flushing !== undefined) return;
+    failure.settled = true;
+    // A file that could not even be created is tried again as it is.
+    if (this.#live.some((segment) => segment.fd !== undefined)) this.#startOver();
+    if (this.#closed) return;
+    this.#retryTimer = this.#options.clock.after(this.#retryMs, () => this.#tryAgain());
+    this.#retryMs = Math.min(this.#retryMs * 2, retryLastMs);
+  }
+
+  #tryAgain(): void {
+    if (this.#failure === undefined) return;
+    this.#failure.trying = true;
+    this.#lastFlushMs = Number.NEGATIVE_INFINITY;
+    if (this.pendingBytes === 0) this.#recovered();
+    else this.#write();
+  }
+
+  #recovered(): void {
+    if (this.#failure === undefined || !this.#failure.trying) return;
+    this.#failure = undefined;
+    this.#retryMs = retryFirstMs;
+    this.#options.log.info({}, 'journal is writable again');
+    this.#write();
+  }
+
+  #startOver(): void {
+    const { state } = this.#options;
+    const failed = this.#live.splice(0);
+    const chunks = failed.map((segment) => ({ segment, chunks: segment.undurable() }));
+    this.#active = undefined;
+    state.loose = state.loose.filter((file) => !failed.some((segment) => file.segment === segment));
+    for (const segment of failed) {
+      if (segment.durable === 0) continue;
+      segment.contents.cutAt(segment.durable, () => false);
+      const { durable, contents, name, identity } = segment;
+      state.loose.push({ sequence: identity.sequence, name, contents, durable, end: durable });
+    }
+    for (const part of chunks) {
+      putAgain(part.segment, part.chunks, state, (bytes, encode) => {
+        this.#puts += 1;
+        encode(this.#segmentFor(bytes), this.#puts);
+      });
+    }
+    for (const segment of failed) this.#cleanup = this.#cleanup.then(() => this.#abandon(segment));
+  }
+
+  /** Cuts a failed file to what was acknowledged. May fail too: an open drops what is stored twice. */
+  async #abandon(segment: Segment): Promise<void> {
+    const { fs, folder, log } = this.#options;
+    try {
+      if (segment.durable > 0 && segment.fd !== undefined) await fs.truncate(segment.fd, segment.durable);
+      else if (segment.fd !== undefined) await fs.remove(join(folder, segment.name));
+    } catch (error) {
+      log.warn({ file: segment.name, reason: messageOf(error) }, 'failed journal file could not be cut');
+    }
+    await this.#closeFile(segment);
+  }
+
+  async #closeFile(segment: Segment): Promise<void> {
+    const { fs, log } = this.#options;
+    const fd = segment.fd;
+    segment.fd = undefined;
+    if (fd === undefined) return;
+    try {
+      await fs.close(fd);
+    } catch (error) {
+      log.warn({ file: segment.name, reason: messageOf(error) }, 'journal file could not be closed');
+    }
+  }
+
+  async #idle(): Promise<void> {
+    // Neither starts itself for ever: writing ends with the queue, flushing with what was written.
+    while (this.#writing !== undefined || this.#flushing !== undefined) {
+      await (this.#writing ?? this.#flushing);
+    }
+  }
+
+  #unavailable(): CrossfadeError {
+    return new CrossfadeError(
+      'JOURNAL_UNAVAILABLE',
+      `Expected the disk to take ${this.pendingBytes} bytes, got: ${this.#failure?.reason ?? 'no answer'}. ` +
+        'They are kept in memory and tried again. Free space on the disk or repair it.',
+    );
+  }
+}
+
+/** A view of a segment whose numbers follow it. */
+function looseOf(segment: Segment): LooseFile {
+  return {
+    sequence: segment.identity.sequence,
+    name: segment.name,
+    contents: segment.contents,
+    segment,
+    get durable() {
+      return segment.durable;
+    },
+    get end() {
+      return segment.end;
+    },
+  };
+}
