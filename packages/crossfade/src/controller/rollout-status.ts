@@ -1,15 +1,13 @@
-import type { DrainOutcome } from '../transcript/session-record.ts';
+import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { Verdict } from '../analysis/verdict.ts';
-
-/** The states of DOMAIN.md §6, as users read them. */
-export type StateName =
-  'draft' | 'awaiting-acceptance' | 'running' | 'paused' | 'completed' | 'rolling-back' | 'rolled-back';
+import type { Phase } from '../rollout/state.ts';
+import type { ReceiptSession } from '../rollout/receipt.ts';
 
 /** Where a rollout stands: plain data, the same in process, over HTTP and in `--json`. */
 export interface RolloutStatus {
   readonly name: string;
   readonly flag: string;
-  readonly state: StateName;
+  readonly state: Phase;
   /** The kill switch: share 0 until enabled again. */
   readonly disabled: boolean;
   readonly control: string;
@@ -42,21 +40,21 @@ export interface StageStatus {
 /** What a rollback left behind; it grows until `completedAtMs` is set. */
 export interface ReceiptStatus {
   readonly drainId: string;
+  readonly policy: DrainPolicy;
   readonly reason: string;
   readonly actor: string;
+  /** What the judge had; null when a person rolled back. */
+  readonly evidence: Verdict | null;
   readonly rolledBackAtMs: number;
-  /** When every known evaluator had the revision that stops admission; null: not yet. */
+  /** When no evaluator could admit a session to the candidate any more; null: not yet. */
   readonly admissionStoppedAtMs: number | null;
+  /** Every evaluator said so, or the lease of the silent ones was over. */
+  readonly admissionStoppedBy: 'acknowledgement' | 'lease' | null;
   /** Evaluators that did not acknowledge it. */
   readonly unacknowledged: readonly string[];
   /** Gateways that had not reported their sessions when the limit came. */
   readonly unreported: readonly string[];
-  readonly sessions: readonly {
-    readonly sessionId: string;
-    readonly gateway: string;
-    readonly outcome: DrainOutcome;
-    readonly samplesLost: number;
-  }[];
+  readonly sessions: readonly ReceiptSession[];
   readonly samplesLost: number;
   readonly completedAtMs: number | null;
 }

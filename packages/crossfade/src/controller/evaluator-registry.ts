@@ -1,0 +1,106 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import type { Witnesses } from '../rollout/commands.ts';
+
+/** A gateway answers drains; any other evaluator only decides. */
+export type EvaluatorRole = 'gateway' | 'sdk';
+
+/** One evaluator as the control plane knows it. */
+export interface KnownEvaluator {
+  readonly id: string;
+  readonly role: EvaluatorRole;
+  readonly connected: boolean;
+  readonly heardAtMs: number;
+  /** Latest revision it said it serves; null: it never said. */
+  readonly revision: number | null;
+}
+
+/** Evaluators kept in mind: more than this listen through a relay. */
+const evaluatorsMax = 10_000;
+
+/** Silent for this long and it is forgotten: its leases were over long before. */
+const forgetAfterMs = 3_600_000;
+
+interface Entry {
+  role: EvaluatorRole;
+  connections: number;
+  heardAtMs: number;
+  revision: number | null;
+}
+
+/**
+ * Who listens to the control plane, when each was heard last, and what each serves. Kept in memory: after a
+ * restart every evaluator comes back by itself within seconds.
+ */
+export class EvaluatorRegistry {
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: { readonly clock: Clock; readonly leaseMs: number }) {
+    this.#clock = options.clock;
+    this.#leaseMs = options.leaseMs;
+  }
+
+  /** An evaluator opened a stream; the answer ends it, and calling that twice does nothing. */
+  connected(id: string, role: EvaluatorRole): () => void {
+    const entry = this.#heard(id, role);
+    entry.connections++;
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      entry.connections--;
+      entry.heardAtMs = this.#clock.monotonicMs();
+    };
+  }
+
+  /** It serves this revision. Late and repeated acknowledgements change nothing. */
+  acknowledged(id: string, revision: number): void {
+    const entry = this.#heard(id);
+    entry.revision = Math.max(entry.revision ?? 0, revision);
+  }
+
+  list(): readonly KnownEvaluator[] {
+    return [...this.#entries].map(([id, { role, connections, heardAtMs, revision }]) => ({
+      id,
+      role,
+      connected: connections > 0,
+      heardAtMs: connections > 0 ? this.#clock.monotonicMs() : heardAtMs,
+      revision,
+    }));
+  }
+
+  /** Those that may still serve a candidate: heard within their lease, gateways apart because they answer drains. */
+  witnesses(): Required<Witnesses> {
+    const sinceMs = this.#clock.monotonicMs() - this.#leaseMs;
+    const alive = this.list().filter(({ heardAtMs }) => heardAtMs >= sinceMs);
+    return {
+      evaluators: alive.map(({ id }) => id),
+      gateways: alive.filter(({ role }) => role === 'gateway').map(({ id }) => id),
+    };
+  }
+
+  #heard(id: string, role?: EvaluatorRole): Entry {
+    const known = this.#entries.get(id);
+    const entry = known ?? { role: role ?? 'sdk', connections: 0, heardAtMs: 0, revision: null };
+    if (role !== undefined) entry.role = role;
+    entry.heardAtMs = this.#clock.monotonicMs();
+    if (known === undefined) {
+      if (this.#entries.size >= evaluatorsMax) this.#forget();
+      this.#entries.set(id, entry);
+    }
+    return entry;
+  }
+
+  /** Makes room: first those silent for long, then the one silent for longest. */
+  #forget(): void {
+    const sinceMs = this.#clock.monotonicMs() - forgetAfterMs;
+    let oldest: string | undefined;
+    for (const [id, { connections, heardAtMs }] of this.#entries) {
+      if (connections > 0) continue;
+      if (heardAtMs < sinceMs) this.#entries.delete(id);
+      else if (oldest === undefined || heardAtMs < (this.#entries.get(oldest)?.heardAtMs ?? 0)) oldest = id;
+    }
+    if (this.#entries.size >= evaluatorsMax && oldest !== undefined) this.#entries.delete(oldest);
+  }
+}

@@ -1,0 +1,68 @@
+import { bucketCount } from '@crossfade/sdk/flags/ruleset';
+import { formatDurationMs } from '@crossfade/sdk/core/units';
+import type { RolloutEvent } from '../rollout/events.ts';
+import type { Position } from '../rollout/state.ts';
+
+/** What happened, in one sentence, for the audit and for notifications. */
+export function eventText(event: RolloutEvent): string {
+  switch (event.type) {
+    case 'applied':
+      return `Plan applied: ${event.plan.candidate.variant} (build ${event.plan.candidate.build}) against ${event.plan.control.variant}, ${event.plan.stages.length} stages.`;
+    case 'started':
+      return 'Started; acceptance evidence or a waiver opens the first stage.';
+    case 'accepted':
+      return `Accepted by report ${event.evidence.reportId}.`;
+    case 'waived':
+      return `Acceptance waived for ${event.gates.join(', ') || 'all gates'}.`;
+    case 'stage-entered':
+      return `Stage ${event.after.stage} entered${how(event)}: ${shareText(event.after)}.`;
+    case 'approved':
+      return `Stage ${event.stage} approved.`;
+    case 'approval-wanted':
+      return `Stage ${event.stage} waits for a person's approval.`;
+    case 'judged':
+      return `Verdict ${event.judgement.verdict.verdict}: ${event.judgement.verdict.sentence}`;
+    case 'baked':
+      return event.stopped === null
+        ? `Baked ${formatDurationMs(event.healthyMs)} so far.`
+        : `The bake clock stands at ${formatDurationMs(event.healthyMs)}: ${event.stopped.sentence}`;
+    case 'paused':
+      return `Paused at ${shareText(event.after)}.`;
+    case 'resumed':
+      return 'Resumed.';
+    case 'disabled':
+      return 'Disabled: no new session gets the candidate.';
+    case 'enabled':
+      return `Enabled again: ${shareText(event.after)}.`;
+    case 'revised':
+      return `Plan changed${event.newBake ? ', a new bake begins' : ''}: ${event.diff.map(changeText).join('; ')}.`;
+    case 'completed':
+      return `Completed${how(event)}: ${shareText(event.after)}.`;
+    case 'rollback-started':
+      return `Rolling back from ${event.before?.stage ?? event.before?.phase ?? 'nothing'}: admission stops, open sessions ${event.policy}.`;
+    case 'drain-escalated':
+      return `Open sessions now ${event.policy}.`;
+    case 'admission-stopped':
+      return `Evaluator ${event.evaluator} admits nobody any more (revision ${event.revision}).`;
+    case 'sessions-drained':
+      return `Gateway ${event.gateway} reports ${event.sessions.length} sessions${event.done ? ', none open' : ''}.`;
+    case 'rolled-back':
+      return 'Rolled back.';
+  }
+}
+
+function how(event: { readonly byHand: boolean; readonly withoutPass: boolean }): string {
+  return event.withoutPass ? ' by hand without a pass' : event.byHand ? ' by hand' : '';
+}
+
+function shareText({ shareBuckets }: Position): string {
+  return `share ${Number(((shareBuckets * 100) / bucketCount).toFixed(3))} %`;
+}
+
+/** Values of a diff longer than this are named, not shown. */
+const valueCharsMax = 60;
+
+function changeText({ path, before, after }: { path: string; before: unknown; after: unknown }): string {
+  const [from, to] = [JSON.stringify(before), JSON.stringify(after)];
+  return from.length + to.length > 2 * valueCharsMax ? `${path} changed` : `${path} ${from} → ${to}`;
+}

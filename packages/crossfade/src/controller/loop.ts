@@ -1,0 +1,213 @@
+import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
+import { hasCode, messageOf } from '@crossfade/sdk/core/errors';
+import type { Log } from '@crossfade/sdk/core/log';
+import { formatDurationMs } from '@crossfade/sdk/core/units';
+import type { Verdict } from '../analysis/verdict.ts';
+import type { Actor, Command } from '../rollout/commands.ts';
+import type { RolloutState } from '../rollout/state.ts';
+import type { Judgement } from '../rollout/verdict.ts';
+import type { SessionStore } from '../store/store.ts';
+import type { EvaluatorRegistry } from './evaluator-registry.ts';
+import { EvidenceReader, sessionsPerHour, type EpochEvidence } from './evidence.ts';
+import { judgeEpoch } from './judge-epoch.ts';
+import type { Notifier } from './notifier.ts';
+import type { RolloutManager } from './rollout-manager.ts';
+import { settleRollbacks } from './settle-rollbacks.ts';
+
+export interface ControlLoopOptions {
+  readonly manager: RolloutManager;
+  readonly sessions: Pick<SessionStore, 'records'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Absent: nobody listens from outside, and no gateway needs to be heard. */
+  readonly evaluators?: EvaluatorRegistry;
+  readonly notifier?: Notifier;
+  /** Wait between two looks, ms. */
+  readonly tickMs?: number;
+  /** A compressed clock: observed time counts this many times over on the bake clock. For demonstrations. */
+  readonly timeScale?: number;
+}
+
+const defaultTickMs = 1_000;
+
+/** A look this late did not observe the time between; never less than three looks. */
+const gapMsMin = 10_000;
+
+/** No session ended for this long: what is measured is not of now. Sessions of an hour are rare, silence is not. */
+const staleAfterMs = 900_000;
+
+/** Healthy time that is kept back before it is written: an event a minute, not one a second, through 48 hours. */
+const bakeEventMs = 60_000;
+
+/** A rate over less than this says nothing. */
+const shortestRateMs = 60_000;
+
+const judge: Actor = { kind: 'automatic', name: 'judge' };
+const bakeClock: Actor = { kind: 'automatic', name: 'bake clock' };
+
+type BakeStop = NonNullable<Extract<Command, { readonly type: 'tick' }>['stop']>;
+
+/** What the loop remembers of one rollout between two looks. */
+interface Watch {
+  lookedAtMs: number;
+  /** Healthy time that is not written yet, ms. */
+  healthyMs: number;
+  epoch: number;
+}
+
+/**
+ * The loop: looks at every running rollout once a second, asks the judge, and tells the rollout what it saw. Steps
+ * follow from what it tells: on, complete, back. A look that fails is logged and made again; after a restart
+ * nothing is counted that was not observed.
+ */
+export class ControlLoop {
+  readonly #options: ControlLoopOptions;
+  readonly #evidence: EvidenceReader;
+  readonly #watches = new Map<string, Watch>();
+  readonly #timeScale: number;
+  readonly #tickMs: number;
+  #cancel: Cancel = () => {};
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: ControlLoopOptions) {
+    this.#options = options;
+    this.#evidence = new EvidenceReader(options.sessions);
+    this.#timeScale = options.timeScale ?? 1;
+    this.#tickMs = options.tickMs ?? defaultTickMs;
+  }
+
+  /** Looks now, and from then on every `tickMs`. */
+  start(): void {
+    const look = (): void => {
+      this.#running = this.tick().then(() => {
+        if (!this.#stopped) this.#cancel = this.#options.clock.after(this.#tickMs, look);
+      });
+    };
+    look();
+  }
+
+  /** Ends after the look that runs. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#running;
+  }
+
+  /** One look at everything. Never rejects. */
+  async tick(): Promise<void> {
+    const { manager, evaluators, notifier } = this.#options;
+    const watched = new Set<string>();
+    for (const state of manager.states()) {
+      if (state.phase !== 'running' && state.phase !== 'paused') continue;
+      watched.add(state.name);
+      await this.#guard(`look at ${state.name}`, () => this.#look(state));
+    }
+    for (const name of this.#evidence.names()) if (!watched.has(name)) this.#forget(name);
+    await this.#guard('rollbacks', () => settleRollbacks(manager, evaluators));
+    if (notifier !== undefined) await this.#guard('notices', () => notifier.flush());
+  }
+
+  async #look(state: RolloutState): Promise<void> {
+    const { manager } = this.#options;
+    const { name } = state;
+    const watch = this.#watchOf(state);
+    let evidence: EpochEvidence | null = null;
+    let judgement: Judgement;
+    try {
+      evidence = await this.#evidence.read(state);
+      judgement = { verdict: judgeEpoch(state.plan, evidence), epoch: evidence.epoch };
+    } catch (error) {
+      judgement = { verdict: sourceError(messageOf(error)), epoch: state.epoch };
+    }
+    await this.#tell(name, { type: 'verdict', judgement, actor: judge, reason: judgement.verdict.sentence });
+    const judged = manager.state(name);
+    if (judged.phase === 'running' && judged.epoch === state.epoch) await this.#bake(judged, watch, evidence);
+    else watch.lookedAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Tells the bake clock what was seen since the last look. */
+  async #bake(state: RolloutState, watch: Watch, evidence: EpochEvidence | null): Promise<void> {
+    const { clock } = this.#options;
+    const passedMs = clock.monotonicMs() - watch.lookedAtMs;
+    watch.lookedAtMs = clock.monotonicMs();
+    const stop = this.#stopReason(passedMs, evidence);
+    if (stop === undefined) watch.healthyMs += passedMs * this.#timeScale;
+    const stage = state.plan.stages[state.stageIndex ?? 0];
+    const leftMs = (stage?.bakeMs ?? 0) - (state.bake?.healthyMs ?? 0);
+    // Standing still, or about to: each look counts, so that the reason is written at once and taken back at once.
+    const isDue =
+      stop !== undefined || state.bake?.stopped != null || watch.healthyMs >= Math.min(bakeEventMs, leftMs);
+    if (!isDue) return;
+    const { healthyMs } = watch;
+    watch.healthyMs = 0;
+    const shortestMs = shortestRateMs / Math.min(this.#timeScale, 12);
+    const rate =
+      evidence === null
+        ? null
+        : sessionsPerHour(evidence, state.bake?.sinceMs ?? clock.nowMs(), clock.nowMs(), shortestMs);
+    await this.#tell(state.name, {
+      type: 'tick',
+      healthyMs: stop === undefined ? healthyMs : 0,
+      sessionsPerHour: rate,
+      timeScale: this.#timeScale,
+      ...(stop === undefined ? {} : { stop }),
+      actor: bakeClock,
+      reason: stop?.sentence ?? 'healthy and observed',
+    });
+  }
+
+  #stopReason(passedMs: number, evidence: EpochEvidence | null): BakeStop | undefined {
+    const { evaluators, clock } = this.#options;
+    if (passedMs > Math.max(gapMsMin, 3 * this.#tickMs)) {
+      return { reason: 'gap', sentence: `Nobody looked for ${formatDurationMs(passedMs)}.` };
+    }
+    if (
+      evaluators !== undefined &&
+      !evaluators.list().some(({ role, connected }) => role === 'gateway' && connected)
+    ) {
+      return { reason: 'stale', sentence: 'No gateway is heard.' };
+    }
+    const newestEndMs = evidence?.newestEndMs ?? null;
+    const silentMs = newestEndMs === null ? 0 : clock.nowMs() - newestEndMs;
+    if (silentMs > staleAfterMs) {
+      return { reason: 'stale', sentence: `No session ended for ${formatDurationMs(silentMs)}.` };
+    }
+    return undefined;
+  }
+
+  #watchOf({ name, epoch }: RolloutState): Watch {
+    const known = this.#watches.get(name);
+    if (known?.epoch === epoch) return known;
+    const watch: Watch = { lookedAtMs: this.#options.clock.monotonicMs(), healthyMs: 0, epoch };
+    this.#watches.set(name, watch);
+    return watch;
+  }
+
+  #forget(name: string): void {
+    this.#evidence.forget(name);
+    this.#watches.delete(name);
+  }
+
+  async #tell(name: string, command: Command): Promise<void> {
+    try {
+      await this.#options.manager.tell(name, command);
+    } catch (error) {
+      // The rollout moved between the look and the word; the next look sees it as it is.
+      if (!hasCode(error, 'COMMAND_REFUSED')) throw error;
+    }
+  }
+
+  async #guard(what: string, task: () => Promise<unknown>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      this.#options.log.error({ error: messageOf(error) }, `the control loop failed: ${what}`);
+    }
+  }
+}
+
+function sourceError(problem: string): Verdict {
+  const sentence = `Session records could not be read: ${problem}`;
+  return { verdict: 'source-error', sentence, evidence: [], sessions: { candidate: 0, control: 0 } };
+}

@@ -1,0 +1,356 @@
+import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
+import { Evaluator } from '@crossfade/sdk/flags/evaluator';
+import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
+import type { AcceptanceEvidence, Actor, Command, Witnesses } from '../rollout/commands.ts';
+import { decide } from '../rollout/decide.ts';
+import { parsePlan } from '../rollout/parse-plan.ts';
+import type { Plan } from '../rollout/plan.ts';
+import { isOver, type RolloutState } from '../rollout/state.ts';
+import type { RolloutStore } from '../store/store.ts';
+import { CommandQueue } from './command-queue.ts';
+import { historyEntry } from './history.ts';
+import { noticesOf } from './notices.ts';
+import { RolloutLog } from './rollout-log.ts';
+import type { HistoryEntry, RolloutStatus } from './rollout-status.ts';
+import { statusOf } from './status-of.ts';
+
+/** Who asks and why; both are kept in the audit. A bare name is a person. */
+export interface By {
+  readonly actor: string | Actor;
+  readonly reason: string;
+}
+
+/** A plan as people write it: YAML or JSON text, or the object that such a text makes. */
+export type PlanInput = string | object;
+
+export interface RolloutManagerOptions {
+  readonly store: RolloutStore;
+  readonly clock?: Clock;
+  /** Who must confirm a rollback; asked when one begins. Nobody, when absent: decisions are made in this process. */
+  readonly witnesses?: () => Witnesses;
+}
+
+/** Appends that may lose against another writer before the command is given up. */
+const attemptsMax = 10;
+
+/** A rollback tries longer: nothing may keep it out. */
+const rollbackAttemptsMax = 100;
+
+/** Events read at once for an audit. */
+const pageSize = 1_000;
+
+/**
+ * Rolls candidates out: applies plans, decides for users in process, takes back what is worse, and keeps the
+ * audit. State is the fold of the store's events, so a process killed at any instruction comes back with the
+ * same state. Commands run one after the other, a rollback before all that wait; of two processes on one store
+ * one wins each append and the other reads again and retries.
+ *
+ * Every command takes who asks and why, and answers where the rollout then stands. One that this state does not
+ * take is refused with COMMAND_REFUSED and changes nothing.
+ */
+export class RolloutManager {
+  readonly #store: RolloutStore;
+  readonly #clock: Clock;
+  readonly #witnesses: () => Witnesses;
+  readonly #log: RolloutLog;
+  readonly #evaluator: Evaluator;
+  readonly #queue = new CommandQueue();
+  readonly #listeners = new Set<(ruleset: Ruleset) => void>();
+  readonly #waiters = new Set<() => void>();
+  /** By rollout: the first revision in which its rollback stopped admission. */
+  readonly #stopRevisions = new Map<string, number>();
+  #closed = false;
+
+  private constructor(options: RolloutManagerOptions, log: RolloutLog) {
+    this.#store = options.store;
+    this.#clock = options.clock ?? systemClock;
+    this.#witnesses = options.witnesses ?? (() => ({}));
+    this.#log = log;
+    this.#evaluator = new Evaluator({ clock: this.#clock, ruleset: log.ruleset });
+    for (const { name, phase } of log.states) {
+      if (phase === 'rolling-back') this.#stopRevisions.set(name, log.ruleset.revision);
+    }
+  }
+
+  /** Reads the store and stands where it was left. The store stays the caller's to close. */
+  static async open(options: RolloutManagerOptions): Promise<RolloutManager> {
+    return new RolloutManager(options, await RolloutLog.open(options.store));
+  }
+
+  // -- commands -------------------------------------------------------------------------------------
+
+  /**
+   * Makes a rollout from a plan, in `draft`. The same plan again changes nothing. A build that was rolled back
+   * is refused unless `evenIfRolledBack` is set: then the reason given is the record of who took that on.
+   */
+  async apply(plan: PlanInput, by: By & { readonly evenIfRolledBack?: boolean }): Promise<RolloutStatus> {
+    const parsed = parsePlan(plan);
+    const check = (): void => this.#checkFlag(parsed, by.evenIfRolledBack === true);
+    return this.#run(parsed.name, { type: 'apply', plan: parsed, ...asked(by) }, check);
+  }
+
+  /** Begins: the rollout then waits for acceptance. */
+  start(name: string, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'start', ...asked(by) });
+  }
+
+  /** Opens the first stage with evidence for this build. */
+  accept(name: string, evidence: AcceptanceEvidence, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'accept', evidence, ...asked(by) });
+  }
+
+  /** Opens the first stage without evidence; a person's recorded decision. */
+  waiveAcceptance(name: string, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'waive', ...asked(by) });
+  }
+
+  /** One stage on by hand: skips what is left of the bake, never a verdict of `fail`. */
+  advance(name: string, by: By & { readonly withoutPass?: boolean }): Promise<RolloutStatus> {
+    const withoutPass = by.withoutPass === undefined ? {} : { withoutPass: by.withoutPass };
+    return this.tell(name, { type: 'advance', ...withoutPass, ...asked(by) });
+  }
+
+  /** Lets the next stage begin, where the plan asks a person. */
+  approve(name: string, by: By & { readonly stage?: string }): Promise<RolloutStatus> {
+    return this.tell(name, {
+      type: 'approve',
+      ...(by.stage === undefined ? {} : { stage: by.stage }),
+      ...asked(by),
+    });
+  }
+
+  /** Freezes the share. */
+  pause(name: string, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'pause', ...asked(by) });
+  }
+
+  resume(name: string, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'resume', ...asked(by) });
+  }
+
+  /** Share 0 at once; `enable` takes it back. */
+  disable(name: string, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'disable', ...asked(by) });
+  }
+
+  enable(name: string, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'enable', ...asked(by) });
+  }
+
+  /** A whole new plan for the same build, while it runs: validated whole, applied at once, its diff in the audit. */
+  async revise(name: string, plan: PlanInput, by: By): Promise<RolloutStatus> {
+    const parsed = parsePlan(plan);
+    return this.tell(name, { type: 'revise', plan: parsed, ...asked(by) });
+  }
+
+  /** Takes the candidate back, from any state, before every other command. Again changes nothing. */
+  rollback(name: string, by: By & { readonly policy?: DrainPolicy }): Promise<RolloutStatus> {
+    return this.tell(name, {
+      type: 'rollback',
+      ...(by.policy === undefined ? {} : { policy: by.policy }),
+      ...asked(by),
+    });
+  }
+
+  /** Any command, for the loop and the server; the methods above are its everyday forms. */
+  tell(name: string, command: Command): Promise<RolloutStatus> {
+    return this.#run(name, command);
+  }
+
+  // -- decisions and looks -------------------------------------------------------------------------------
+
+  /** Decides in process: no waiting, no exception; a failure is in the result. */
+  decide(flag: string, context?: EvaluationContext): EvaluationResult {
+    // Whoever asks here is heard by definition: leases are for evaluators that can be cut off.
+    this.#evaluator.heard();
+    return this.#evaluator.evaluate(flag, context);
+  }
+
+  /** The whole path of a decision, in words. */
+  explain(flag: string, context?: EvaluationContext): string {
+    this.#evaluator.heard();
+    return this.#evaluator.explain(flag, context);
+  }
+
+  /** Where one rollout stands, or all of them in the order in which they were applied. */
+  status(): readonly RolloutStatus[];
+  status(name: string): RolloutStatus;
+  status(name?: string): RolloutStatus | readonly RolloutStatus[] {
+    const nowMs = this.#clock.nowMs();
+    return name === undefined
+      ? this.#log.states.map((state) => statusOf(state, nowMs))
+      : statusOf(this.state(name), nowMs);
+  }
+
+  /** The state itself; ROLLOUT_UNKNOWN when there is none of this name. */
+  state(name: string): RolloutState {
+    const state = this.#log.state(name);
+    if (state !== undefined) return state;
+    const known = this.#log.states.map((each) => each.name).join(', ') || 'none yet';
+    throw new CrossfadeError(
+      'ROLLOUT_UNKNOWN',
+      `Expected the name of a rollout (${known}), got ${JSON.stringify(name.slice(0, 64))}.`,
+    );
+  }
+
+  states(): readonly RolloutState[] {
+    return this.#log.states;
+  }
+
+  /** The audit of a rollout: every event with actor, reason, before, after, evidence and its place in the hash chain. */
+  async history(name: string): Promise<readonly HistoryEntry[]> {
+    this.state(name);
+    const entries: HistoryEntry[] = [];
+    for (let after = 0; ;) {
+      const page = await this.#store.read({ stream: name, after, limit: pageSize });
+      entries.push(...page.map(historyEntry));
+      const last = page.at(-1);
+      if (last === undefined || page.length < pageSize) return entries;
+      after = last.sequence;
+    }
+  }
+
+  /**
+   * Every event from now on (or after a sequence), in order and none left out however slow the reader, until
+   * `signal` aborts, the loop is left, or the manager closes.
+   */
+  subscribe(
+    options: { readonly signal?: AbortSignal; readonly after?: number } = {},
+  ): AsyncGenerator<HistoryEntry, void> {
+    return this.#events(options.after ?? this.#log.sequence, options.signal);
+  }
+
+  /** What evaluators use now. */
+  ruleset(): Ruleset {
+    return this.#log.ruleset;
+  }
+
+  /** Calls `listener` with each new ruleset, from the next one on. */
+  onRuleset(listener: (ruleset: Ruleset) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The first revision in which this rollback stopped admission; null when none runs. */
+  stopRevision(name: string): number | null {
+    return this.#stopRevisions.get(name) ?? null;
+  }
+
+  /** Ends subscriptions and waits for running commands. The store stays open. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    await this.#queue.drained();
+  }
+
+  // -- inside -----------------------------------------------------------------------------------------
+
+  #run(name: string, command: Command, check: () => void = () => {}): Promise<RolloutStatus> {
+    if (this.#closed)
+      return Promise.reject(
+        new CrossfadeError('STORE_UNAVAILABLE', 'Expected an open RolloutManager, got a closed one.'),
+      );
+    return this.#queue.run(() => this.#execute(name, command, check), {
+      urgent: command.type === 'rollback',
+    });
+  }
+
+  async #execute(name: string, asked: Command, check: () => void): Promise<RolloutStatus> {
+    const command = this.#withWitnesses(asked);
+    for (let attempt = 1; ; attempt++) {
+      check();
+      const state = command.type === 'apply' ? (this.#log.state(name) ?? null) : this.state(name);
+      const nowMs = this.#clock.nowMs();
+      const { events } = decide(state, command, nowMs);
+      if (events.length === 0) return this.status(name);
+      try {
+        const firstRevision = (state?.revision ?? 0) + 1;
+        await this.#log.append(name, firstRevision - 1, events, noticesOf(events, firstRevision), nowMs);
+        this.#afterChange(name);
+        return this.status(name);
+      } catch (error) {
+        // Whatever happened, the store knows: what it holds is folded before anything is decided again.
+        await this.#log.catchUp();
+        this.#afterChange(name);
+        const max = command.type === 'rollback' ? rollbackAttemptsMax : attemptsMax;
+        if (!hasCode(error, 'STORE_CONFLICT') || attempt >= max) throw error;
+      }
+    }
+  }
+
+  #withWitnesses(command: Command): Command {
+    if (command.type !== 'rollback' && command.type !== 'verdict') return command;
+    return { ...this.#witnesses(), ...command };
+  }
+
+  /** What one rollout alone cannot see: its flag's others, and builds that were taken back. */
+  #checkFlag(plan: Plan, evenIfRolledBack: boolean): void {
+    for (const other of this.#log.states) {
+      if (other.name === plan.name || other.plan.flag !== plan.flag) continue;
+      if (!isOver(other)) {
+        throw new CrossfadeError(
+          'ROLLOUT_CONFLICT',
+          `Expected flag "${plan.flag}" to be free, got rollout "${other.name}" in ${other.phase}. Let it end, or roll it back.`,
+        );
+      }
+      const { build } = plan.candidate;
+      if (other.phase === 'rolled-back' && other.plan.candidate.build === build && !evenIfRolledBack) {
+        throw new CrossfadeError(
+          'COMMAND_REFUSED',
+          `Expected another build than ${build}, which rollout "${other.name}" took back. Roll out a new build, or say evenIfRolledBack with your reason.`,
+        );
+      }
+    }
+  }
+
+  #afterChange(name: string): void {
+    const state = this.#log.state(name);
+    if (state?.phase !== 'rolling-back') this.#stopRevisions.delete(name);
+    else if (!this.#stopRevisions.has(name)) this.#stopRevisions.set(name, this.#log.ruleset.revision);
+    const { ruleset } = this.#log;
+    if (ruleset.revision > this.#evaluator.revision) {
+      this.#evaluator.apply(ruleset);
+      for (const listener of this.#listeners) listener(ruleset);
+    }
+    this.#wake();
+  }
+
+  async *#events(after: number, signal: AbortSignal | undefined): AsyncGenerator<HistoryEntry, void> {
+    let cursor = after;
+    while (!this.#closed && !isAborted(signal)) {
+      const page = await this.#store.read({ after: cursor, limit: pageSize });
+      for (const stored of page) {
+        cursor = stored.sequence;
+        yield historyEntry(stored);
+        if (isAborted(signal)) return;
+      }
+      if (page.length === 0) await this.#changed(cursor, signal);
+    }
+  }
+
+  #changed(after: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiters.delete(done);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      if (this.#closed || isAborted(signal) || this.#log.sequence > after) return resolve();
+      this.#waiters.add(done);
+      signal?.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #wake(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+}
+
+function asked({ actor, reason }: By): { readonly actor: Actor; readonly reason: string } {
+  return { actor: typeof actor === 'string' ? { kind: 'person', name: actor } : actor, reason };
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
+import type { Log } from '@crossfade/sdk/core/log';
+import { Hono, type Context } from 'hono';
+import type { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
+import type { By, RolloutManager } from '../controller/rollout-manager.ts';
+import type { RolloutStatus } from '../controller/rollout-status.ts';
+import type { SessionStore } from '../store/store.ts';
+import * as wire from '../wire/control.ts';
+import { carriesToken } from './control-token.ts';
+import { readBody } from './read-body.ts';
+import { rulesetStream } from './ruleset-stream.ts';
+
+export interface ControlAppOptions {
+  readonly manager: RolloutManager;
+  /** The control plane's own copy of session records, for the judge. */
+  readonly sessions: SessionStore;
+  readonly evaluators: EvaluatorRegistry;
+  readonly token: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** An acknowledgement or a drain report came: a rollback may be done. */
+  readonly onAnswer?: () => void;
+  /** Aborts when the server closes: streams end. */
+  readonly closing?: AbortSignal;
+}
+
+type Command = Exclude<wire.CommandName, 'revise'>;
+
+/** The commands that need no more than who and why. */
+const commands: Readonly<
+  Record<Command, (manager: RolloutManager, name: string, by: By) => Promise<RolloutStatus>>
+> = {
+  start: (manager, name, by) => manager.start(name, by),
+  'waive-acceptance': (manager, name, by) => manager.waiveAcceptance(name, by),
+  advance: (manager, name, by) => manager.advance(name, by),
+  approve: (manager, name, by) => manager.approve(name, by),
+  pause: (manager, name, by) => manager.pause(name, by),
+  resume: (manager, name, by) => manager.resume(name, by),
+  disable: (manager, name, by) => manager.disable(name, by),
+  enable: (manager, name, by) => manager.enable(name, by),
+  rollback: (manager, name, by) => manager.rollback(name, by),
+};
+
+/** The control plane's HTTP surface; `docs/control-plane.md` lists it. Needs no port to be tested. */
+export function createControlApp(options: ControlAppOptions): Hono {
+  const app = new Hono();
+  app.onError((error, context) => {
+    const known = error instanceof CrossfadeError ? error : undefined;
+    if (known === undefined)
+      options.log.error({ error: messageOf(error), path: context.req.path }, 'request failed');
+    const { code, message, detail, status } =
+      known ?? new CrossfadeError('INTERNAL', 'The control plane failed on this request; its log says more.');
+    return context.json({ code, message, ...(detail === undefined ? {} : { detail }) }, status as 500);
+  });
+  app.notFound((context) => {
+    const message = `Expected one of the routes under /v1 or /healthz, got ${context.req.method} ${context.req.path}.`;
+    return context.json({ code: 'USAGE', message }, 404);
+  });
+  app.get('/healthz', (context) => context.json({ ok: true, revision: options.manager.ruleset().revision }));
+  app.use('/v1/*', async (context, next) => {
+    if (carriesToken(context.req.header('authorization'), options.token)) return next();
+    const message =
+      'Expected "Authorization: Bearer <token>" with the token of the data folder, got none or another.';
+    throw new CrossfadeError('UNAUTHORIZED', message);
+  });
+  addEvaluatorRoutes(app, options);
+  addTelemetryRoutes(app, options);
+  addRolloutRoutes(app, options);
+  return app;
+}
+
+function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
+  const { manager, evaluators } = options;
+  app.get('/v1/ruleset', (context) => context.json(manager.ruleset()));
+  app.get('/v1/ruleset/stream', (context) => {
+    const what = 'a query such as ?evaluator=gateway-1&role=gateway';
+    const { evaluator, role } = wire.parseMessage(wire.evaluatorQuerySchema, context.req.query(), what);
+    return rulesetStream(context, { ...options, evaluator, role });
+  });
+  app.post('/v1/evaluators/:id/ack', async (context) => {
+    const what = '{"revision": <a whole number>}';
+    const { revision } = wire.parseMessage(
+      wire.ackSchema,
+      await json(context, wire.bodyMaxBytes.command),
+      what,
+    );
+    evaluators.acknowledged(context.req.param('id').slice(0, 200), revision);
+    options.onAnswer?.();
+    return context.json({ ok: true });
+  });
+  app.post('/v1/decide', async (context) => {
+    const what = '{"flag": "...", "context": {...}}';
+    const asked = wire.parseMessage(wire.decideSchema, await json(context, wire.bodyMaxBytes.command), what);
+    return context.json(manager.decide(asked.flag, asked.context));
+  });
+}
+
+function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
+  const { manager, sessions } = options;
+  app.post('/v1/session-records', async (context) => {
+    const records = wire.parseRecords(await json(context, wire.bodyMaxBytes.records));
+    let stored = 0;
+    for (const record of records) if (await sessions.saveSession(record, null)) stored++;
+    return context.json({ received: records.length, stored } satisfies wire.RecordsAnswer);
+  });
+  app.post('/v1/drains/:id/report', async (context) => {
+    const what = '{"gateway": "...", "sessions": [...], "done": true or false}';
+    const body = await json(context, wire.bodyMaxBytes.drain);
+    const { gateway, ...report } = wire.parseMessage(wire.drainReportSchema, body, what);
+    const drainId = context.req.param('id');
+    const state = manager.states().find(({ rollback }) => rollback?.drainId === drainId);
+    if (state === undefined) {
+      throw new CrossfadeError(
+        'ROLLOUT_UNKNOWN',
+        `Expected the id of a drain, got ${JSON.stringify(drainId.slice(0, 64))}.`,
+      );
+    }
+    const actor = { kind: 'automatic', name: gateway } as const;
+    await manager.tell(state.name, {
+      type: 'drain-report',
+      gateway,
+      ...report,
+      actor,
+      reason: 'reported what became of its sessions',
+    });
+    options.onAnswer?.();
+    return context.json({ ok: true });
+  });
+}
+
+function addRolloutRoutes(app: Hono, { manager }: ControlAppOptions): void {
+  const who = '{"actor": "...", "reason": "..."}';
+  const withPlan = '{"actor": "...", "reason": "...", "plan": <YAML text or an object>}';
+  app.get('/v1/rollouts', (context) => context.json({ rollouts: manager.status() }));
+  app.post('/v1/rollouts', async (context) => {
+    const { plan, ...by } = wire.parseMessage(
+      wire.applySchema,
+      await json(context, wire.bodyMaxBytes.plan),
+      withPlan,
+    );
+    return context.json(await manager.apply(plan, by), 201);
+  });
+  app.get('/v1/rollouts/:name', (context) => context.json(manager.status(context.req.param('name'))));
+  app.get('/v1/rollouts/:name/history', async (context) =>
+    context.json({ events: await manager.history(context.req.param('name')) }),
+  );
+  app.post('/v1/rollouts/:name/:command', async (context) => {
+    const { name, command } = context.req.param();
+    const body = await json(context, wire.bodyMaxBytes.plan);
+    if (command === 'revise') {
+      const { plan, ...by } = wire.parseMessage(wire.reviseSchema, body, withPlan);
+      return context.json(await manager.revise(name, plan, by));
+    }
+    if (!isCommand(command)) {
+      const message = `Expected one of ${wire.commandNames.join(', ')}, got ${JSON.stringify(command.slice(0, 64))}.`;
+      throw new CrossfadeError('USAGE', message);
+    }
+    return context.json(
+      await commands[command](manager, name, wire.parseMessage(wire.commandSchema, body, who)),
+    );
+  });
+}
+
+function isCommand(word: string): word is Command {
+  return Object.hasOwn(commands, word);
+}
+
+async function json(context: Context, maxBytes: number): Promise<unknown> {
+  return wire.parseJson(await readBody(context.req.raw, maxBytes), 'a body');
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import { messageOf } from '@crossfade/sdk/core/errors';
+import type { Log } from '@crossfade/sdk/core/log';
+import { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
+import { ControlLoop } from '../controller/loop.ts';
+import { logSender, Notifier, type NoticeSender } from '../controller/notifier.ts';
+import { RolloutManager } from '../controller/rollout-manager.ts';
+import { settleRollbacks } from '../controller/settle-rollbacks.ts';
+import type { RolloutStore, SessionStore } from '../store/store.ts';
+import { startControlServer } from './control-server.ts';
+
+export interface ControlPlaneOptions {
+  readonly store: RolloutStore;
+  /** The control plane's own copy of session records. */
+  readonly sessions: SessionStore;
+  /** Holds the token, and while it runs the address. */
+  readonly dataFolder: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where notifications go; into the log when absent. */
+  readonly sender?: NoticeSender;
+  readonly tickMs?: number;
+  readonly timeScale?: number;
+}
+
+export interface ControlPlane {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+  readonly manager: RolloutManager;
+  /** Stops the loop and the server. The stores stay the caller's to close. */
+  close(): Promise<void>;
+}
+
+/** How long an evaluator that is cut off may serve a candidate, ms; then it is no witness any more. */
+const leaseMs = 60_000;
+
+/** The whole control plane in this process: manager, loop, notifications and HTTP server. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { store, sessions, clock, log } = options;
+  const evaluators = new EvaluatorRegistry({ clock, leaseMs });
+  const manager = await RolloutManager.open({ store, clock, witnesses: () => evaluators.witnesses() });
+  const notifier = new Notifier({ store, sender: options.sender ?? logSender(log), clock, log });
+  const loop = new ControlLoop({
+    manager,
+    sessions,
+    clock,
+    log,
+    evaluators,
+    notifier,
+    ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
+    ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),
+  });
+  const settle = (): void => {
+    settleRollbacks(manager, evaluators).catch((error: unknown) =>
+      log.error({ error: messageOf(error) }, 'a rollback could not be settled; the loop tries again'),
+    );
+  };
+  const { dataFolder, port } = options;
+  const server = await startControlServer({
+    manager,
+    sessions,
+    evaluators,
+    clock,
+    log,
+    dataFolder,
+    port,
+    onAnswer: settle,
+  });
+  loop.start();
+  return {
+    url: server.url,
+    port: server.port,
+    token: server.token,
+    manager,
+    async close() {
+      await server.close();
+      await loop.stop();
+      await manager.close();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import type { EvaluatorRegistry, EvaluatorRole } from '../controller/evaluator-registry.ts';
+import type { RolloutManager } from '../controller/rollout-manager.ts';
+import { heartbeatIntervalMs } from '../wire/control.ts';
+
+export interface RulesetStreamOptions {
+  readonly manager: RolloutManager;
+  readonly evaluators: EvaluatorRegistry;
+  readonly clock: Clock;
+  readonly closing?: AbortSignal;
+  readonly evaluator: string;
+  readonly role: EvaluatorRole;
+}
+
+/**
+ * Server-sent events: the whole ruleset at once and at every change, and a heartbeat every two seconds. A reader
+ * that is slow gets the newest ruleset next, never a queue of old ones.
+ */
+export function rulesetStream(context: Context, options: RulesetStreamOptions): Response {
+  const { manager, evaluators, clock, closing } = options;
+  return streamSSE(context, async (stream) => {
+    const disconnect = evaluators.connected(options.evaluator, options.role);
+    let wake: () => void = () => {};
+    let ended = closing?.aborted === true;
+    const end = (): void => {
+      ended = true;
+      wake();
+    };
+    const stopListening = manager.onRuleset(() => wake());
+    closing?.addEventListener('abort', end, { once: true });
+    stream.onAbort(end);
+    try {
+      let sentRevision = -1;
+      while (!ended) {
+        const ruleset = manager.ruleset();
+        const { revision } = ruleset;
+        if (revision > sentRevision)
+          await stream.writeSSE({ event: 'ruleset', data: JSON.stringify(ruleset), id: `${revision}` });
+        else await stream.writeSSE({ event: 'heartbeat', data: JSON.stringify({ revision }) });
+        sentRevision = revision;
+        await new Promise<void>((resolve) => {
+          if (ended || manager.ruleset().revision > revision) return resolve();
+          const stop = clock.after(heartbeatIntervalMs, resolve);
+          wake = () => {
+            stop();
+            resolve();
+          };
+        });
+      }
+    } finally {
+      stopListening();
+      closing?.removeEventListener('abort', end);
+      disconnect();
+    }
+  });
+}
