@@ -54,6 +54,8 @@ export type Command =
       readonly healthyMs: number;
       /** Candidate sessions an hour as measured; null when not known, which stops the clock if the stage asks for any. */
       readonly sessionsPerHour: number | null;
+      /** A compressed clock, for demonstrations: what passed by `now` counts this many times over. 1 when absent. */
+      readonly timeScale?: number;
       /** Why the clock must stop although nothing else says so (a gap, stale metrics). */
       readonly stop?: { readonly reason: 'gap' | 'stale'; readonly sentence: string };
     })

@@ -34,8 +34,6 @@ export type EventBody =
   | { readonly type: 'approval-wanted'; readonly stage: string }
   /** The judge changed its mind, or proved another gate. */
   | { readonly type: 'judged'; readonly judgement: Judgement }
-  /** The comparison is broken: nothing moves until the judge says something else. */
-  | { readonly type: 'held'; readonly judgement: Judgement }
   | { readonly type: 'baked'; readonly healthyMs: number; readonly stopped: BakeStop | null }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }

@@ -1,10 +1,19 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { silenceSince } from './bake-clock.ts';
 import type { RolloutEvent } from './events.ts';
-import type { RolloutState } from './state.ts';
+import type { DrainedSession } from './commands.ts';
+import { isExposed, type Bake, type RolledBackSession, type Rollback, type RolloutState } from './state.ts';
 
-/** The state after one more event; `state` is null before the first. Never reads anything but its arguments. */
+/**
+ * The state after one more event; `state` is null before the first. Reads nothing but its arguments, and judges
+ * nothing: what an event says has happened. Throws INTERNAL on a log that does not begin with `applied`.
+ */
 export function evolve(state: RolloutState | null, event: RolloutEvent): RolloutState {
-  throw new CrossfadeError('INTERNAL', `Not folded yet: ${event.type} in ${state?.phase}.`);
+  if (event.type === 'applied') return appliedState(event);
+  if (state === null) {
+    throw new CrossfadeError('INTERNAL', `Expected a log that begins with applied, got ${event.type}.`);
+  }
+  return { ...state, ...changeOf(state, event), revision: state.revision + 1, changedAtMs: event.atMs };
 }
 
 /** The state that a whole log makes, or null for an empty one. */
@@ -12,4 +21,205 @@ export function fold(events: Iterable<RolloutEvent>): RolloutState | null {
   let state: RolloutState | null = null;
   for (const event of events) state = evolve(state, event);
   return state;
+}
+
+type EventOf<Type extends RolloutEvent['type']> = Extract<RolloutEvent, { readonly type: Type }>;
+
+function appliedState(event: EventOf<'applied'>): RolloutState {
+  return {
+    name: event.plan.name,
+    phase: 'draft',
+    plan: event.plan,
+    planVersion: 1,
+    revision: 1,
+    stageIndex: null,
+    epoch: 0,
+    disabled: false,
+    acceptance: null,
+    bake: null,
+    judged: null,
+    approvals: [],
+    approvalWanted: null,
+    rollback: null,
+    appliedAtMs: event.atMs,
+    changedAtMs: event.atMs,
+  };
+}
+
+function changeOf(
+  state: RolloutState,
+  event: Exclude<RolloutEvent, { type: 'applied' }>,
+): Partial<RolloutState> {
+  switch (event.type) {
+    case 'started':
+      return { phase: 'awaiting-acceptance' };
+    case 'accepted':
+      return { acceptance: { waivers: state.acceptance?.waivers ?? [], evidence: event.evidence } };
+    case 'waived':
+      return { acceptance: withWaiver(state, event) };
+    case 'stage-entered':
+      return {
+        phase: 'running',
+        stageIndex: event.stageIndex,
+        approvalWanted: null,
+        ...newEpoch(state, event.atMs),
+      };
+    case 'approval-wanted':
+      return { approvalWanted: event.stage };
+    case 'approved':
+      return { approvals: [...state.approvals, event.stage], approvalWanted: null };
+    case 'judged':
+      return { judged: { judgement: event.judgement, sinceMs: silenceSince(state, event) } };
+    case 'baked':
+      return { bake: baked(state, event) };
+    case 'paused':
+      return { phase: 'paused', bake: stopped(state, 'paused', event.reason) };
+    case 'resumed':
+      return {
+        phase: 'running',
+        bake: restarted(state, event.atMs),
+        judged: state.judged === null ? null : { ...state.judged, sinceMs: event.atMs },
+      };
+    case 'disabled':
+      return {
+        disabled: true,
+        epoch: state.epoch + 1,
+        judged: null,
+        bake: stopped(state, 'disabled', event.reason),
+      };
+    case 'enabled':
+      return { disabled: false, epoch: state.epoch + 1, judged: null, bake: restarted(state, event.atMs) };
+    case 'revised':
+      return revised(state, event);
+    case 'completed':
+      return { phase: 'completed', approvalWanted: null };
+    case 'rollback-started':
+      return rollbackStarted(state, event);
+    case 'drain-escalated':
+      return {
+        rollback: {
+          ...rollbackOf(state),
+          drainId: event.drainId,
+          policy: event.policy,
+          gateways: mapValues(rollbackOf(state).gateways, () => false),
+        },
+      };
+    case 'admission-stopped':
+      return { rollback: admissionStopped(state, event) };
+    case 'sessions-drained':
+      return { rollback: sessionsDrained(state, event) };
+    case 'rolled-back':
+      return { phase: 'rolled-back', rollback: { ...rollbackOf(state), finishedAtMs: event.atMs } };
+  }
+}
+
+function withWaiver(state: RolloutState, event: EventOf<'waived'>): RolloutState['acceptance'] {
+  const waiver = { gates: event.gates, actor: event.actor, reason: event.reason, atMs: event.atMs };
+  return {
+    evidence: state.acceptance?.evidence ?? null,
+    waivers: [...(state.acceptance?.waivers ?? []), waiver],
+  };
+}
+
+/** Exposure changed or the bake begins anew: evidence so far is of another epoch. */
+function newEpoch(state: RolloutState, atMs: number): Pick<RolloutState, 'epoch' | 'bake' | 'judged'> {
+  return { epoch: state.epoch + 1, bake: newBake(atMs), judged: null };
+}
+
+const notJudged = { reason: 'not-judged', sentence: 'Nothing was judged in this epoch yet.' } as const;
+
+function newBake(atMs: number): Bake {
+  return { healthyMs: 0, sinceMs: atMs, tickedAtMs: atMs, stopped: notJudged };
+}
+
+function baked(state: RolloutState, event: EventOf<'baked'>): Bake {
+  const bake = state.bake ?? newBake(event.atMs);
+  return {
+    ...bake,
+    healthyMs: bake.healthyMs + event.healthyMs,
+    tickedAtMs: Math.max(bake.tickedAtMs, event.atMs),
+    stopped: event.stopped,
+  };
+}
+
+function stopped(state: RolloutState, reason: 'paused' | 'disabled', sentence: string): Bake | null {
+  return state.bake === null ? null : { ...state.bake, stopped: { reason, sentence } };
+}
+
+/** The clock goes on from here: nothing of the pause counts, neither as baked nor towards the longest bake. */
+function restarted(state: RolloutState, atMs: number): Bake | null {
+  return state.bake === null ? null : { ...state.bake, sinceMs: atMs, tickedAtMs: atMs, stopped: notJudged };
+}
+
+function revised(state: RolloutState, event: EventOf<'revised'>): Partial<RolloutState> {
+  const next = { plan: event.plan, planVersion: state.planVersion + 1, stageIndex: event.stageIndex };
+  if (!event.newBake) return next;
+  const fresh = newEpoch(state, event.atMs);
+  const reason = state.phase === 'paused' ? 'paused' : state.disabled ? 'disabled' : null;
+  const bake = reason === null ? fresh.bake : stopped({ ...state, ...fresh }, reason, event.reason);
+  return { ...next, ...fresh, bake, approvals: [], approvalWanted: null };
+}
+
+function rollbackStarted(state: RolloutState, event: EventOf<'rollback-started'>): Partial<RolloutState> {
+  return {
+    phase: 'rolling-back',
+    epoch: isExposed(state) ? state.epoch + 1 : state.epoch,
+    approvalWanted: null,
+    rollback: {
+      drainId: event.drainId,
+      actor: event.actor,
+      why: event.reason,
+      judgement: event.judgement,
+      policy: event.policy,
+      from: event.before ?? event.after,
+      startedAtMs: event.atMs,
+      finishedAtMs: null,
+      evaluators: Object.fromEntries(event.evaluators.map((id) => [id, null])),
+      gateways: Object.fromEntries(event.gateways.map((id) => [id, false])),
+      sessions: {},
+    },
+  };
+}
+
+function rollbackOf(state: RolloutState): Rollback {
+  if (state.rollback === null) {
+    throw new CrossfadeError(
+      'INTERNAL',
+      `Expected a rollback of ${state.name} in the log before this event.`,
+    );
+  }
+  return state.rollback;
+}
+
+function admissionStopped(state: RolloutState, event: EventOf<'admission-stopped'>): Rollback {
+  const rollback = rollbackOf(state);
+  const acknowledgement = { revision: event.revision, atMs: event.atMs };
+  return { ...rollback, evaluators: { ...rollback.evaluators, [event.evaluator]: acknowledgement } };
+}
+
+function sessionsDrained(state: RolloutState, event: EventOf<'sessions-drained'>): Rollback {
+  const rollback = rollbackOf(state);
+  const reported = event.sessions.map((session): [string, RolledBackSession] => [
+    session.sessionId,
+    { ...session, gateway: event.gateway, atMs: event.atMs },
+  ]);
+  return {
+    ...rollback,
+    gateways: { ...rollback.gateways, [event.gateway]: event.done },
+    sessions: { ...rollback.sessions, ...Object.fromEntries(reported) },
+  };
+}
+
+/** Whether a report says anything new of a session: an end that is known is never taken back to `open`. */
+export function isNewsOf(known: RolledBackSession | undefined, session: DrainedSession): boolean {
+  if (known === undefined) return true;
+  if (known.outcome !== 'open' && session.outcome === 'open') return false;
+  return known.outcome !== session.outcome || known.samplesLost !== session.samplesLost;
+}
+
+function mapValues<Value, Mapped>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value) => Mapped,
+): Record<string, Mapped> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

@@ -1,6 +1,7 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { DrainOutcome } from '../transcript/session-record.ts';
-import type { Acknowledgement, Position } from './state.ts';
+import { exposureLeaseMs } from './lease.ts';
+import type { Acknowledgement, Position, RolloutState } from './state.ts';
 import type { Actor } from './commands.ts';
 import type { Judgement } from './verdict.ts';
 
@@ -36,4 +37,52 @@ export interface ReceiptSession {
   readonly gateway: string;
   readonly outcome: DrainOutcome;
   readonly samplesLost: number;
+}
+
+/** What the rollback of this rollout has left so far; null when there was none. */
+export function receiptOf(state: RolloutState, nowMs: number): Receipt | null {
+  const { rollback, plan } = state;
+  if (rollback === null) return null;
+  const evaluators = Object.entries(rollback.evaluators);
+  const acknowledged = evaluators.filter((entry): entry is [string, Acknowledgement] => entry[1] !== null);
+  const unacknowledged = evaluators
+    .filter(([, acknowledgement]) => acknowledgement === null)
+    .map(([id]) => id);
+  const sessions = Object.values(rollback.sessions).map(({ sessionId, gateway, outcome, samplesLost }) => {
+    return { sessionId, gateway, outcome, samplesLost };
+  });
+  return {
+    rollout: state.name,
+    flag: plan.flag,
+    build: plan.candidate.build,
+    drainId: rollback.drainId,
+    actor: rollback.actor,
+    why: rollback.why,
+    evidence: rollback.judgement,
+    from: rollback.from,
+    policy: rollback.policy,
+    startedAtMs: rollback.startedAtMs,
+    ...admissionStop(rollback.startedAtMs, acknowledged, unacknowledged, nowMs),
+    acknowledged: Object.fromEntries(acknowledged),
+    unacknowledged,
+    unreported: Object.keys(rollback.gateways).filter((id) => rollback.gateways[id] !== true),
+    sessions,
+    samplesLost: sessions.reduce((sum, { samplesLost }) => sum + samplesLost, 0),
+    finishedAtMs: rollback.finishedAtMs,
+  };
+}
+
+function admissionStop(
+  startedAtMs: number,
+  acknowledged: readonly [string, Acknowledgement][],
+  unacknowledged: readonly string[],
+  nowMs: number,
+): Pick<Receipt, 'admissionStoppedAtMs' | 'admissionStoppedBy'> {
+  if (unacknowledged.length === 0) {
+    const lastMs = Math.max(startedAtMs, ...acknowledged.map(([, { atMs }]) => atMs));
+    return { admissionStoppedAtMs: lastMs, admissionStoppedBy: 'acknowledgement' };
+  }
+  const leaseOverAtMs = startedAtMs + exposureLeaseMs;
+  if (nowMs < leaseOverAtMs) return { admissionStoppedAtMs: null, admissionStoppedBy: null };
+  return { admissionStoppedAtMs: leaseOverAtMs, admissionStoppedBy: 'lease' };
 }

@@ -39,25 +39,26 @@ export interface RolloutState {
   readonly judged: StandingJudgement | null;
   /** Stages (by name) that a person let begin. */
   readonly approvals: readonly string[];
+  /** Stage whose approval was asked for; null when none is. */
+  readonly approvalWanted: string | null;
   readonly rollback: Rollback | null;
   readonly appliedAtMs: number;
   readonly changedAtMs: number;
 }
 
-export type Acceptance =
-  | {
-      readonly by: 'evidence';
-      readonly evidence: AcceptanceEvidence;
-      readonly actor: Actor;
-      readonly atMs: number;
-    }
-  | {
-      readonly by: 'waiver';
-      readonly gates: readonly MetricId[];
-      readonly actor: Actor;
-      readonly reason: string;
-      readonly atMs: number;
-    };
+/** What opened the first stage, and what settled gates since. */
+export interface Acceptance {
+  readonly evidence: AcceptanceEvidence | null;
+  readonly waivers: readonly Waiver[];
+}
+
+/** A person's recorded decision to go without proof of these gates. */
+export interface Waiver {
+  readonly gates: readonly MetricId[];
+  readonly actor: Actor;
+  readonly reason: string;
+  readonly atMs: number;
+}
 
 /** The bake clock of one stage. */
 export interface Bake {

@@ -1,0 +1,81 @@
+import { formatDurationMs } from '@crossfade/sdk/core/units';
+import { advanceIfDue, currentStage } from './advance.ts';
+import { bakeOf, isSameStop } from './bake-clock.ts';
+import type { Command } from './commands.ts';
+import type { Decision, DecisionDraft } from './decision.ts';
+import { isSameJson } from './plan-diff.ts';
+import { startRollback } from './rollback.ts';
+import type { RolloutState } from './state.ts';
+import { ruleOf, type Judgement } from './verdict.ts';
+
+type VerdictCommand = Extract<Command, { readonly type: 'verdict' }>;
+type Tick = Extract<Command, { readonly type: 'tick' }>;
+
+/**
+ * What a verdict does. Shown bad rolls back, whichever epoch it speaks of and whatever the phase; anything else
+ * counts for the epoch that runs. Only what is new is recorded: a judge may say the same every second.
+ */
+export function decideVerdict(draft: DecisionDraft, command: VerdictCommand): Decision {
+  const { judgement } = command;
+  const { state } = draft;
+  const { sentence } = judgement.verdict;
+  if (ruleOf(judgement).exposure === 'rollback') {
+    draft.emit({ type: 'judged', judgement }, sentence);
+    const policy = judgement.catastrophic === true ? 'cut' : state.plan.drain;
+    startRollback(draft, { policy, judgement, witnesses: command, reason: sentence });
+    return draft.done(`Rolled back: ${sentence}`);
+  }
+  if (state.phase === 'completed')
+    return draft.done('The rollout is completed; only a fail would change it.');
+  if (judgement.epoch !== state.epoch) {
+    return draft.done(
+      `The verdict speaks of epoch ${judgement.epoch}, the rollout is in epoch ${state.epoch}.`,
+    );
+  }
+  if (isNews(state, judgement)) draft.emit({ type: 'judged', judgement }, sentence);
+  if (state.phase === 'paused')
+    return draft.done(`Paused; the judge says ${judgement.verdict.verdict}: ${sentence}`);
+  if (pauseIfTooLong(draft, judgement))
+    return draft.done('Paused by itself; a person may resume or roll back.');
+  if (ruleOf(judgement).promotes) return draft.done(advanceIfDue(draft) ?? sentence);
+  return draft.done(`The judge says ${judgement.verdict.verdict}: ${sentence}`);
+}
+
+/** Another verdict, a gate more or less proven, another goal: the numbers alone are not news. */
+function isNews(state: RolloutState, judgement: Judgement): boolean {
+  return state.judged === null || !isSameJson(gistOf(state.judged.judgement), gistOf(judgement));
+}
+
+function gistOf({ verdict, broken, metGoals }: Judgement): unknown {
+  const results = verdict.evidence.map(({ metric, result }) => [metric, result]);
+  return { verdict: verdict.verdict, broken: broken ?? null, metGoals: metGoals ?? [], results };
+}
+
+function pauseIfTooLong(draft: DecisionDraft, judgement: Judgement): boolean {
+  const { state, nowMs } = draft;
+  const { pausesAfter } = ruleOf(judgement);
+  if (pausesAfter === null || state.disabled || state.bake === null || state.judged === null) return false;
+  const isBake = pausesAfter === 'longest-bake';
+  const sinceMs = isBake ? state.bake.sinceMs : state.judged.sinceMs;
+  const limitMs = isBake ? (currentStage(state)?.longestBakeMs ?? Infinity) : state.plan.noDataLimitMs;
+  if (nowMs - sinceMs < limitMs) return false;
+  const { verdict, sentence } = judgement.verdict;
+  const lastedMs = formatDurationMs(nowMs - sinceMs);
+  draft.emit(
+    { type: 'paused' },
+    `${verdict} for ${lastedMs}, limit ${formatDurationMs(limitMs)}: ${sentence}`,
+  );
+  return true;
+}
+
+/** Moves the bake clock, or stops it with a reason. Never promotes: that takes a fresh verdict. */
+export function decideTick(draft: DecisionDraft, command: Tick): Decision {
+  const { state, nowMs } = draft;
+  const { healthyMs, stopped } = bakeOf(state, command, nowMs);
+  if (healthyMs > 0 || !isSameStop(stopped, state.bake?.stopped ?? null)) {
+    draft.emit({ type: 'baked', healthyMs, stopped }, stopped?.sentence ?? command.reason);
+  }
+  const bakedMs = formatDurationMs(draft.state.bake?.healthyMs ?? 0);
+  const wantedMs = formatDurationMs(currentStage(state)?.bakeMs ?? 0);
+  return draft.done(`Baked ${bakedMs} of ${wantedMs}.${stopped === null ? '' : ` ${stopped.sentence}`}`);
+}

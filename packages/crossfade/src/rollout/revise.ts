@@ -1,0 +1,71 @@
+import type { Command } from './commands.ts';
+import { refusal, type Decision, type DecisionDraft } from './decision.ts';
+import { diffPlans, isSameJson } from './plan-diff.ts';
+import type { Plan } from './plan.ts';
+import { audiencesIn } from './ruleset-of.ts';
+
+type Revise = Extract<Command, { readonly type: 'revise' }>;
+
+/** What a rollout is about; another of these is another rollout. */
+const identity = ['name', 'flag', 'control', 'candidate'] as const;
+
+/** What the judge measures by; another of these is another bake with an error budget of its own. */
+const judgedBy = ['gates', 'guardrails', 'goals'] as const;
+
+/** A whole new plan for the same build, applied at once, with its diff in the audit. A live session keeps its pin. */
+export function decideRevise(draft: DecisionDraft, command: Revise): Decision {
+  const { state } = draft;
+  const { plan } = command;
+  const diff = diffPlans(state.plan, plan);
+  if (diff.length === 0) return draft.done('The plan says this already.');
+  const fixed = identity.find((field) => !isSameJson(state.plan[field], plan[field]));
+  if (fixed !== undefined) {
+    throw refusal(
+      state,
+      command,
+      `Expected a plan with the same ${identity.join(', ')}, got another ${fixed}. Apply it as a rollout of its own.`,
+    );
+  }
+  if (state.stageIndex === null) {
+    draft.emit({ type: 'revised', plan, diff, stageIndex: null, newBake: false });
+    return draft.done(`${diff.length} places of the plan changed.`);
+  }
+  if (plan.salt !== state.plan.salt) {
+    throw refusal(
+      state,
+      command,
+      `Expected the salt ${state.plan.salt}, got ${plan.salt}: it would move users who are in.`,
+    );
+  }
+  const current = state.plan.stages[state.stageIndex]?.name;
+  const stageIndex = plan.stages.findIndex(({ name }) => name === current);
+  if (stageIndex < 0) {
+    throw refusal(
+      state,
+      command,
+      `Expected the plan to keep the stage it is in, ${current}, got ${plan.stages.map(({ name }) => name).join(', ')}.`,
+    );
+  }
+  const measure = judgedBy.find((field) => !isSameJson(state.plan[field], plan[field]));
+  const isExposureNew = !isSameJson(exposureOf(state.plan, state.stageIndex), exposureOf(plan, stageIndex));
+  const newBake = measure !== undefined || isExposureNew;
+  draft.emit({ type: 'revised', plan, diff, stageIndex, newBake });
+  const changed = `${diff.length} places of the plan changed`;
+  if (measure !== undefined)
+    return draft.done(`${changed}, the ${measure} among them: a new bake begins with a new error budget.`);
+  return draft.done(
+    isExposureNew ? `${changed}, who gets the candidate among them: a new bake begins.` : `${changed}.`,
+  );
+}
+
+/** All that decides who gets the candidate in one stage. */
+function exposureOf(plan: Plan, stageIndex: number): unknown {
+  return {
+    share: plan.stages[stageIndex]?.shareBuckets,
+    in: audiencesIn(plan, stageIndex),
+    // Audiences may name each other, so any change of one may change who is in.
+    audiences: plan.audiences,
+    holdback: plan.holdbackBuckets,
+    overrides: plan.overrides,
+  };
+}
