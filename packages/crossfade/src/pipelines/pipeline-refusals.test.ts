@@ -119,7 +119,7 @@ describe('a pipeline refuses before the upgrade', () => {
     ],
   ])('%j with 400 and a sentence', async (query, sentence, code) => {
     const { port } = await start();
-    const { status, reason, headers, body } = await refusal(port, query as Record<string, string>);
+    const { status, reason, headers, body } = await refusal(port, query);
     expect({ status, reason, code: body['err_code'], message: body['err_msg'] }).toEqual({
       status: 400,
       reason: sentence,
