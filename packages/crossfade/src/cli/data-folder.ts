@@ -9,7 +9,6 @@ export const defaultDataDir = 'crossfade-data';
 /** The paths inside a data folder. */
 export function dataPaths(dataDir: string) {
   return {
-    lock: join(dataDir, 'up.lock'),
     system: join(dataDir, 'system.json'),
     logs: join(dataDir, 'logs'),
     journal: join(dataDir, 'journal'),

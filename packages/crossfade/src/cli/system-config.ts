@@ -1,14 +1,8 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
-import type { EngineName } from '../engines/engine.ts';
-
-/** Engines a configuration may name; a compile-time twin of `EngineName`. */
-export const engineNames = [
-  'tone',
-  'pocketsphinx',
-  'pocketsphinx-grammar',
-] as const satisfies readonly EngineName[];
+import { engineNames } from '../engines/registry.ts';
+import { defectNames } from '../pipelines/defects.ts';
 
 /** Most pipelines and outside upstreams of one system; each pipeline is a process. */
 const upstreamsMax = 16;
@@ -28,9 +22,8 @@ const pipelineSchema = z.strictObject({
   build: z.string().min(1).max(100),
   /** Absent: every engine that runs on this machine. The first is used when a client names none. */
   engines: z.array(z.enum(engineNames)).min(1).optional(),
-  defect: z
-    .strictObject({ name: z.enum(['slow-finals', 'lost-frames']), seed: z.int().min(0).default(1) })
-    .optional(),
+  /** A fault on purpose, to see that it is found. */
+  defect: z.strictObject({ name: z.enum(defectNames), seed: z.int().min(0).default(1) }).optional(),
   /** False: `up` knows it, but it is started later (the demo's second candidate). */
   autostart: z.boolean().default(true),
 });

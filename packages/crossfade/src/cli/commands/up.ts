@@ -3,12 +3,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { systemRandom } from '@crossfade/sdk/core/random';
 import type { EngineName } from '../../engines/engine.ts';
+import { engineNames } from '../../engines/registry.ts';
 import { type CommandIo, say } from '../command-io.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { exitCode } from '../exit-code.ts';
 import { warningMark } from '../processes/log.ts';
 import { startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
-import { defaultSystemConfig, engineNames, parseSystemConfig, type SystemConfig } from '../system-config.ts';
+import { defaultSystemConfig, parseSystemConfig, type SystemConfig } from '../system-config.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 
 interface UpOptions extends CommonOptions {

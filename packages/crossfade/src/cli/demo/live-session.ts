@@ -18,7 +18,7 @@ export interface SpokenSession {
   readonly orphans: number;
   /** Words of the finals in order; ranges are in samples. */
   readonly words: readonly { readonly text: string; readonly start: number; readonly end: number }[];
-  /** How late each frame left, against the absolute schedule, ms. */
+  /** How late each frame left, against the absolute schedule, ms; the wait for the connection is not the sender's. */
   readonly lateMs: readonly number[];
   /** Null: the server said it was done and closed in order. */
   readonly failure: string | null;
@@ -56,6 +56,7 @@ class LiveSession {
   readonly #words: SpokenSession['words'][number][] = [];
   readonly #lateMs: number[] = [];
   #sent = 0;
+  #openedAtMs = 0;
   #sessionId: string | null = null;
   #saidDone = false;
   #error: string | null = null;
@@ -76,7 +77,10 @@ class LiveSession {
       const id = response.headers['dg-request-id'];
       this.#sessionId = typeof id === 'string' ? id : null;
     });
-    socket.on('open', () => this.#sendDue());
+    socket.on('open', () => {
+      this.#openedAtMs = this.#options.clock.monotonicMs();
+      this.#sendDue();
+    });
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('error', (error) => (this.#error ??= messageOf(error)));
     return new Promise((resolve) => {
@@ -102,7 +106,7 @@ class LiveSession {
       }
       const samples = audio.read(this.#sent, end);
       this.#socket.send(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
-      this.#lateMs.push(Math.max(0, lateMs));
+      this.#lateMs.push(Math.max(0, Math.min(lateMs, clock.monotonicMs() - this.#openedAtMs)));
       this.#sent = end;
     }
     if (this.#socket.readyState !== WebSocket.OPEN) return;

@@ -2,7 +2,6 @@ import { getRequestListener } from '@hono/node-server';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { systemIds } from '@crossfade/sdk/core/ids';
-import { systemRandom } from '@crossfade/sdk/core/random';
 import { Evaluator } from '@crossfade/sdk/flags/evaluator';
 import type { Logger } from 'pino';
 import { ControlLink } from '../../gateway/control-link.ts';
@@ -28,7 +27,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const upstreams = upstreamsOf(config, addresses, process.env);
   const { token } = await readControlAddress(dataDir);
   const sessions = await openSqliteSessionStore({ path: paths.sessions });
-  const journal = await openJournal({ folder: paths.journal, clock: systemClock });
+  const journal = await openJournal({ folder: paths.journal, clock: systemClock, log });
   const evaluator = new Evaluator({ clock: systemClock });
   const link = new ControlLink({
     url: `http://127.0.0.1:${addresses.controlPort}`,

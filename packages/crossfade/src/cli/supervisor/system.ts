@@ -1,10 +1,10 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { Random } from '@crossfade/sdk/core/random';
-import { dataPaths, forgetRunningSystem, makeDataDir, writeRunningSystem } from '../data-folder.ts';
+import { forgetRunningSystem, makeDataDir, writeRunningSystem } from '../data-folder.ts';
 import type { Addresses, ChildKind, ChildSettings } from '../processes/messages.ts';
+import { type FolderLock, lockFolder } from '../../journal/folder-lock.ts';
 import type { SystemConfig } from '../system-config.ts';
-import { lockDataFolder } from './data-lock.ts';
 import { forkChild, ownProgram, type Program } from './fork-child.ts';
 import { type ChildEvent, ManagedChild } from './managed-child.ts';
 import { choosePorts, isFree } from './ports.ts';
@@ -47,7 +47,7 @@ export interface System {
 /** Locks the data folder and starts everything; on any failure nothing is left running. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   await makeDataDir(options.dataDir);
-  const lock = lockDataFolder(dataPaths(options.dataDir).lock, process.pid);
+  const lock = lockFolder(options.dataDir);
   try {
     const addresses = await chooseAddresses(options.config, options.random);
     const system = new SupervisedSystem(options, addresses, lock);
@@ -66,11 +66,11 @@ class SupervisedSystem implements System {
   readonly children = new Map<string, ManagedChild>();
   readonly #options: SystemOptions;
   readonly #addresses: Addresses;
-  readonly #lock: { release(): void };
+  readonly #lock: FolderLock;
   readonly #program: Program;
   #stopping: Promise<void> | null = null;
 
-  constructor(options: SystemOptions, addresses: Addresses, lock: { release(): void }) {
+  constructor(options: SystemOptions, addresses: Addresses, lock: FolderLock) {
     this.#options = options;
     this.#addresses = addresses;
     this.#lock = lock;

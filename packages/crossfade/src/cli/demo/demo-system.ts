@@ -1,0 +1,31 @@
+import type { EngineName } from '../../engines/engine.ts';
+import type { DefectName } from '../../pipelines/defects.ts';
+import { parseSystemConfig, type SystemConfig } from '../system-config.ts';
+import type { DemoEngines } from './engine-choice.ts';
+
+/** Defects that a demo can show: the judge sees both in the session records. */
+export const demoDefects = ['slow-finals', 'lost-frames'] as const satisfies readonly DefectName[];
+export type DemoDefect = (typeof demoDefects)[number];
+
+/** The pipelines of the demo, in the order in which they serve. */
+export const demoPipelines = { old: 'legacy', good: 'streaming', bad: 'streaming-next' } as const;
+
+/**
+ * The demo's system: the old pipeline, the candidate, and a second candidate that is started later and has a
+ * defect. Only that pipeline's own process knows of the defect.
+ */
+export function demoSystem(engines: DemoEngines, defect: { name: DemoDefect; seed: number }): SystemConfig {
+  const names: readonly EngineName[] =
+    engines === 'tone' ? ['tone'] : ['pocketsphinx-grammar', 'pocketsphinx', 'tone'];
+  const { old, good, bad } = demoPipelines;
+  const config = {
+    gateway: { port: 0 },
+    control: old,
+    pipelines: [
+      { name: old, kind: 'legacy', build: 'legacy-7', engines: names },
+      { name: good, kind: 'streaming', build: 'streaming-1', engines: names },
+      { name: bad, kind: 'streaming', build: 'streaming-2', engines: names, defect, autostart: false },
+    ],
+  };
+  return parseSystemConfig(JSON.stringify(config), 'the demo');
+}

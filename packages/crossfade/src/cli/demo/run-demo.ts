@@ -1,0 +1,148 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '@crossfade/sdk/core/clock';
+import type { Random } from '@crossfade/sdk/core/random';
+import type { RolloutStatus } from '../../controller/rollout-status.ts';
+import { createSynthesizer } from '../../engines/flite.ts';
+import { corpus } from '../../engines/speech-corpus.ts';
+import { ControlClient } from '../../server/control-client.ts';
+import { startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
+import { Crowd } from './crowd.ts';
+import { DemoVoice } from './demo-audio.ts';
+import { type DemoDefect, demoPipelines, demoSystem } from './demo-system.ts';
+import { DemoWatch } from './demo-watch.ts';
+import { chooseEngines, type DemoEngines, type EngineWish } from './engine-choice.ts';
+import { type DemoSummary, outcomeOf } from './outcome.ts';
+
+export interface DemoOptions {
+  readonly wish: EngineWish;
+  readonly lanes: number;
+  readonly seed: number;
+  readonly defect: DemoDefect;
+  /** Keep the data folder, and say where it is. */
+  readonly keep: boolean;
+  /** How much faster than the wall the plans' bakes run. */
+  readonly bakeClockSpeed: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tell: (line: string) => void;
+  readonly onSystemEvent: (event: SystemEvent) => void;
+  /** Aborts the demo: Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** Longest wait for a rollout to end; the whole demo is to take under three minutes. */
+const rolloutLimitMs = 240_000;
+/** The folder of example plans; sources and built program are equally deep in the checkout. */
+const examples = new URL('../../../../../examples/', import.meta.url);
+
+const by = (reason: string): { actor: string; reason: string } => ({ actor: 'demo', reason });
+
+/** The main job, end to end, on this machine. Leaves nothing running, whatever happens. */
+export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
+  const { clock, tell } = options;
+  const engines = await chooseEngines(options.wish, tell);
+  const startedAtMs = clock.monotonicMs();
+  const voice = await prepareVoice(engines, tell);
+  const dataDir = await mkdtemp(join(tmpdir(), 'crossfade-demo-'));
+  let system: System | null = null;
+  try {
+    system = await startSystem({
+      config: demoSystem(engines, { name: options.defect, seed: options.seed }),
+      dataDir,
+      clock,
+      random: options.random,
+      bakeClockSpeed: options.bakeClockSpeed,
+      onEvent: options.onSystemEvent,
+    });
+    tell(`Two pipelines are up: ${demoPipelines.old} serves, ${demoPipelines.good} is the candidate.`);
+    return await new Demo(options, engines, voice, system, startedAtMs).run();
+  } finally {
+    await system?.stop();
+    if (options.keep) tell(`Data and logs are kept in ${dataDir}`);
+    else await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function prepareVoice(engines: DemoEngines, tell: (line: string) => void): Promise<DemoVoice> {
+  if (engines === 'tone') {
+    tell(
+      'Speaking probe tones: coded words, whose place is known to the sample. This is not speech recognition.',
+    );
+    return new DemoVoice(null);
+  }
+  tell('Speaking sentences (flite) to pocketsphinx, and probe tones among them.');
+  const voice = new DemoVoice(await createSynthesizer());
+  await voice.rehearse();
+  return voice;
+}
+
+/** One run: speakers on, first rollout to its end, second one to its rollback, speakers off, accounts. */
+class Demo {
+  readonly #options: DemoOptions;
+  readonly #system: System;
+  readonly #crowd: Crowd;
+  readonly #watch: DemoWatch;
+  readonly #startedAtMs: number;
+
+  constructor(
+    options: DemoOptions,
+    engines: DemoEngines,
+    voice: DemoVoice,
+    system: System,
+    startedAtMs: number,
+  ) {
+    const { clock, tell, lanes, seed } = options;
+    this.#options = options;
+    this.#system = system;
+    this.#startedAtMs = startedAtMs;
+    const plan = { seed, lanes, engines, sentenceCount: corpus.length };
+    this.#crowd = new Crowd({ plan, voice, gatewayUrl: system.gatewayUrl, clock });
+    this.#watch = new DemoWatch({ system, crowd: this.#crowd, clock, tell, startedAtMs });
+  }
+
+  async run(): Promise<DemoSummary> {
+    const { tell, lanes } = this.#options;
+    const client = await ControlClient.forDataFolder(this.#system.dataDir);
+    await this.#watch.open();
+    try {
+      tell(`${lanes} speakers take their seats.`);
+      this.#crowd.start();
+      const good = await this.#rollOut(client, 'demo-streaming.yaml');
+      tell(`Now a second build, ${demoPipelines.bad}. Nobody tells the controller what is wrong with it.`);
+      await this.#system.startPipeline(demoPipelines.bad);
+      const bad = await this.#rollOut(client, 'demo-streaming-next.yaml');
+      tell('The speakers finish their sentences.');
+      const sessions = await this.#crowd.stop();
+      const records = await this.#watch.allRecords(sessions.length);
+      return outcomeOf({
+        sessions,
+        records,
+        good,
+        bad,
+        stages: { [good.name]: await stagesOf(client, good), [bad.name]: await stagesOf(client, bad) },
+        wholePipelines: new Set([demoPipelines.good]),
+        peakSessions: this.#watch.peakSessions,
+        durationMs: this.#options.clock.monotonicMs() - this.#startedAtMs,
+      });
+    } finally {
+      await this.#watch.close();
+    }
+  }
+
+  /** What a person would do: apply the plan, start it, waive the acceptance evidence; then it walks by itself. */
+  async #rollOut(client: ControlClient, planFile: string): Promise<RolloutStatus> {
+    const plan = await readFile(new URL(planFile, examples), 'utf8');
+    const { name } = await client.apply(plan, by('a new build for the demo'));
+    await client.command(name, 'start', by('the demo begins'));
+    await client.command(name, 'waive-acceptance', by('a demo has no acceptance run; its evidence is live'));
+    return this.#watch.untilOver(name, rolloutLimitMs, this.#options.signal);
+  }
+}
+
+/** The stages a rollout entered, by its audit. */
+async function stagesOf(client: ControlClient, { name }: RolloutStatus): Promise<readonly string[]> {
+  const entered = (await client.history(name)).filter(({ type }) => type === 'stage-entered');
+  return entered.map(({ event }) => (event as { after: { stage: string | null } }).after.stage ?? '?');
+}
