@@ -154,7 +154,7 @@ describe('dependencies', () => {
   test('each have a sentence of why, and only they', () => {
     const explained = [
       ...(texts.get('docs/decisions/dependencies.md') ?? '').matchAll(/^\| `([^`]+)` \|/gm),
-    ].map((match) => match[1]);
+    ].map((match) => match[1] ?? '');
     const ours = (name: string): boolean => name.startsWith('@crossfade/');
 
     expect(explained.sort()).toEqual(

@@ -42,12 +42,13 @@ const sampleSizeMax = 100_000_000;
 
 /**
  * The fewest units that certify a share below `limit` with `events` bad ones among them: the smallest n with
- * P(Bin(n, limit) ≤ events) ≤ alpha.
+ * P(Bin(n, limit) ≤ events) ≤ alpha. Infinity when no suite is large enough (a limit of 0).
  */
 export function sampleSizeFor(limit: number, events = 0, alpha = defaultAlpha): number {
   const isEnough = (n: number): boolean => lnBinomialAtMost(events, n, limit) <= Math.log(alpha);
   let high = events + 1;
   while (!isEnough(high) && high < sampleSizeMax) high *= 2;
+  if (!isEnough(high)) return Infinity;
   let low = Math.floor(high / 2);
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);

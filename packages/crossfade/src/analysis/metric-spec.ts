@@ -1,9 +1,13 @@
 /** What a value is counted in: a share of one, milliseconds, or a count per 10,000. */
 export type MetricUnit = 'ratio' | 'ms' | 'per-10000';
 
+/** How sums become a value: the share of what went wrong or well, a 95th percentile, a mean, or the worst. */
+export type MetricShape = 'bad-share' | 'good-share' | 'p95' | 'mean' | 'max';
+
 export interface MetricSpec {
   readonly title: string;
   readonly unit: MetricUnit;
+  readonly shape: MetricShape;
   /** On which side of the limit a value is good; `below` refuses the limit itself. */
   readonly good: 'at-least' | 'at-most' | 'below';
   /** The acceptance limit, in the metric's unit. Null: compared between arms only, unless a plan sets one. */
@@ -20,6 +24,7 @@ export const metricSpecs = {
   'capture-completeness': {
     title: 'capture completeness',
     unit: 'ratio',
+    shape: 'good-share',
     good: 'at-least',
     limit: 0.9995,
     counts: 'samples',
@@ -27,6 +32,7 @@ export const metricSpecs = {
   'orphan-rate': {
     title: 'orphan rate',
     unit: 'ratio',
+    shape: 'bad-share',
     good: 'below',
     limit: 0.0005,
     counts: 'segments with a partial',
@@ -34,22 +40,39 @@ export const metricSpecs = {
   'finalization-latency': {
     title: 'finalization latency p95',
     unit: 'ms',
+    shape: 'p95',
     good: 'below',
     limit: 1_500,
     counts: 'finals',
   },
-  'stop-latency': { title: 'stop latency p95', unit: 'ms', good: 'below', limit: 1_500, counts: 'stops' },
-  'missed-tail': { title: 'missed tail', unit: 'ms', good: 'below', limit: 100, counts: 'closed sessions' },
+  'stop-latency': {
+    title: 'stop latency p95',
+    unit: 'ms',
+    shape: 'p95',
+    good: 'below',
+    limit: 1_500,
+    counts: 'stops',
+  },
+  'missed-tail': {
+    title: 'missed tail',
+    unit: 'ms',
+    shape: 'mean',
+    good: 'below',
+    limit: 100,
+    counts: 'closed sessions',
+  },
   'recovery-success': {
     title: 'recovery success',
     unit: 'ratio',
+    shape: 'good-share',
     good: 'at-least',
     limit: 0.99,
     counts: 'faults',
   },
   'duplicate-artifacts': {
-    title: 'duplicate entries per 10,000',
+    title: 'duplicate entries',
     unit: 'per-10000',
+    shape: 'bad-share',
     good: 'below',
     limit: 1,
     counts: 'entries',
@@ -57,6 +80,7 @@ export const metricSpecs = {
   'durability-loss': {
     title: 'audio lost in the worst crash',
     unit: 'ms',
+    shape: 'max',
     good: 'at-most',
     limit: 1_000,
     counts: 'crashes',
@@ -64,11 +88,19 @@ export const metricSpecs = {
   'first-partial-latency': {
     title: 'first partial p95',
     unit: 'ms',
+    shape: 'p95',
     good: 'below',
     limit: null,
     counts: 'sessions with a partial',
   },
-  'error-rate': { title: 'error rate', unit: 'ratio', good: 'at-most', limit: null, counts: 'sessions' },
+  'error-rate': {
+    title: 'error rate',
+    unit: 'ratio',
+    shape: 'bad-share',
+    good: 'at-most',
+    limit: null,
+    counts: 'sessions',
+  },
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricId = keyof typeof metricSpecs;

@@ -35,10 +35,12 @@ export interface MetricEvidence {
   readonly result: EvidenceResult;
   /** In the metric's unit; null when not measurable. */
   readonly value: number | null;
-  /** Independent units behind the value: sessions, faults, crashes. */
+  /** Units behind the bound: sessions, segments from 60 sessions on, faults, crashes. */
   readonly n: number;
   /** 95 % one-sided bound on the bad side of the value; null when there is none. */
   readonly bound: number | null;
+  /** The bound with sessions as units, beside one that counts segments. */
+  readonly sessionBound?: number;
   readonly limit: number | null;
   /** The other arm's value; absent when nothing was compared. */
   readonly control?: number | null;
