@@ -1,10 +1,12 @@
-import { createParser } from 'eventsource-parser';
-import { hasCode, messageOf, CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { Clock } from '@crossfade/sdk/core/clock';
+import { messageOf } from '@crossfade/sdk/core/errors';
 import { systemRandom, type Random } from '@crossfade/sdk/core/random';
 import type { Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { SessionStore } from '../store/store.ts';
-import { recordBatchMax, type DrainedSession } from '../wire/control.ts';
+import { heartbeatSchema } from '../wire/control.ts';
+import { LinkDrains, type GatewayDrainReport } from './link-drains.ts';
+import { LinkRecords } from './link-records.ts';
+import { LinkTransport, linkTiming, type LinkLog, type LinkTiming } from './link-transport.ts';
 import { readRulesetCache, writeRulesetCache } from './ruleset-cache.ts';
 
 /** The part of an evaluator that the link feeds. */
@@ -14,48 +16,6 @@ export interface LinkedEvaluator {
   /** The control plane lives: leases are renewed. */
   heard(): void;
 }
-
-/** What became of the sessions of one drain on this gateway; `done` when none of them is open. */
-export interface GatewayDrainReport {
-  readonly sessions: readonly DrainedSession[];
-  readonly done: boolean;
-}
-
-export type LinkLog = (
-  level: 'info' | 'warn' | 'error',
-  message: string,
-  detail?: Record<string, unknown>,
-) => void;
-
-/** Waits of the link, ms. Fixed in production; tests shorten them. */
-export interface LinkTiming {
-  /** No event for this long and the stream is opened anew: five lost heartbeats. */
-  readonly silenceMs: number;
-  /** First wait before a retry; doubles up to `retryMaxMs`, with jitter so that gateways do not come back as one. */
-  readonly retryMinMs: number;
-  readonly retryMaxMs: number;
-  /** How often the session store is asked for new records. */
-  readonly pushIntervalMs: number;
-  /** Longest wait for the answer to one request. */
-  readonly requestMs: number;
-}
-
-export const linkTiming: LinkTiming = {
-  silenceMs: 10_000,
-  retryMinMs: 100,
-  retryMaxMs: 5_000,
-  pushIntervalMs: 500,
-  requestMs: 10_000,
-};
-
-/** Where a reader of the gateway's session records stopped; the name of its cursor. */
-export const recordCursor = 'control-plane';
-
-/** A ruleset event larger than this is no ruleset of ours: 10,000 flags of 3 kB. */
-const eventMaxChars = 32 * 1024 * 1024;
-
-/** Bytes of one batch: recordBatchMax usual records are 0.2 MB, and the control plane takes up to 24 MB. */
-const batchMaxChars = 8 * 1024 * 1024;
 
 export interface ControlLinkOptions {
   /** Address of the control plane, such as http://127.0.0.1:7070. */
@@ -80,39 +40,44 @@ export interface ControlLinkOptions {
  * decides by the last ruleset meanwhile (by control, when its lease is over).
  *
  * Promises. Records: in order, each at least once. Drain reports: the latest of each drain is delivered at least
- * once. Rulesets: only newer ones are applied; a refused one is logged and the last stays.
+ * once. Rulesets: only newer ones are applied; a refused one is logged and the last stays. Leases are renewed only
+ * while the revision that decides here is the one that the control plane announces, so a gateway that missed or
+ * refused a ruleset stops serving the candidate by itself.
  */
 export class ControlLink {
   readonly #options: ControlLinkOptions;
-  readonly #timing: LinkTiming;
-  readonly #fetch: typeof fetch;
   readonly #log: LinkLog;
-  readonly #closing = new AbortController();
+  readonly #transport: LinkTransport;
+  readonly #records: LinkRecords;
+  readonly #drains: LinkDrains;
   readonly #listeners = new Set<(ruleset: Ruleset) => void>();
-  readonly #drainReports = new Map<string, { readonly report: GatewayDrainReport; delivered: boolean }>();
-  readonly #loops: Promise<void>[] = [];
+  #loops: readonly Promise<void>[] = [];
   #ruleset: Ruleset | undefined;
   #heardAtMs: number | undefined;
   #cachedAtMs: number | undefined;
   #connected = false;
-  #isFirstOfConnection = true;
-  #wakeDrains: () => void = () => {};
-  #wakePush: () => void = () => {};
-  #ackRevision = 0;
-  #refusedRecords = 0;
+  /** Revision that the control plane was told; -1: none on this connection. */
+  #acknowledged = -1;
+  #acknowledging = false;
+  /** Announced, and not ours: said once in the log. */
+  #foreignRevision: number | undefined;
 
   constructor(options: ControlLinkOptions) {
+    const { clock, url, token, gatewayId } = options;
+    const timing = { ...linkTiming, ...options.timing };
     this.#options = options;
-    this.#timing = { ...linkTiming, ...options.timing };
-    this.#fetch = options.fetch ?? fetch;
     this.#log = options.log ?? (() => {});
+    const random = options.random ?? systemRandom;
+    this.#transport = new LinkTransport({ url, token, clock, random, timing, fetch: options.fetch ?? fetch });
+    this.#records = new LinkRecords(this.#transport, options.sessions, this.#log, timing.pushIntervalMs);
+    this.#drains = new LinkDrains(this.#transport, gatewayId, this.#log);
   }
 
   /** Applies the ruleset on disk, if any, then starts to listen and to send. Resolves before the first answer. */
   async start(): Promise<void> {
     const cached = await readRulesetCache(this.#options.cacheFile);
     if (cached !== null && this.#apply(cached.ruleset, 'disk')) this.#cachedAtMs = cached.savedAtMs;
-    this.#loops.push(this.#listenLoop(), this.#pushLoop(), this.#drainLoop());
+    this.#loops = [this.#listenLoop(), this.#records.run(), this.#drains.run()];
   }
 
   /** The ruleset that decides now. */
@@ -137,7 +102,7 @@ export class ControlLink {
 
   /** Records that the control plane refused as malformed; they stay in the gateway's store. */
   get refusedRecords(): number {
-    return this.#refusedRecords;
+    return this.#records.refused;
   }
 
   /** Called with every ruleset that was applied, and at once with the one that decides now. */
@@ -149,97 +114,67 @@ export class ControlLink {
 
   /**
    * Says what became of a drain's sessions, whole each time. Retried until delivered, and delivered again on
-   * every new connection for as long as the ruleset lists the drain: the control plane may have been restarted.
+   * every new connection for as long as the ruleset lists the drain.
    */
   reportDrain(drainId: string, report: GatewayDrainReport): void {
-    this.#drainReports.set(drainId, { report, delivered: false });
-    this.#wakeDrains();
+    this.#drains.report(drainId, report);
   }
 
   /** A session was stored: push now rather than at the next look. */
   recordStored(): void {
-    this.#wakePush();
+    this.#records.wake();
   }
 
   /** Stops everything; what was not sent is sent by the next start (records) or asked again (drains). */
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#wakeDrains();
-    this.#wakePush();
+    this.#transport.close();
     await Promise.all(this.#loops);
   }
 
-  // -- rulesets in ---------------------------------------------------------------------------------
-
   async #listenLoop(): Promise<void> {
+    const { gatewayId } = this.#options;
+    const path = `/v1/ruleset/stream?evaluator=${encodeURIComponent(gatewayId)}&role=gateway`;
     let failures = 0;
-    while (!this.#closing.signal.aborted) {
+    while (!this.#transport.isClosed) {
       const before = this.#heardAtMs;
+      this.#acknowledged = -1;
       try {
-        await this.#listen();
+        await this.#transport.listen(path, (event, data) => this.#onEvent(event, data));
         this.#log('info', 'The control plane ended the ruleset stream.');
       } catch (error) {
-        if (!this.#closing.signal.aborted)
-          this.#log('warn', `The ruleset stream failed: ${messageOf(error)}`);
+        if (!this.#transport.isClosed) this.#log('warn', `The ruleset stream failed: ${messageOf(error)}`);
       }
       this.#connected = false;
       failures = this.#heardAtMs === before ? failures + 1 : 1;
-      await this.#wait(this.#retryMs(failures));
-    }
-  }
-
-  /** One connection, until it ends, fails or falls silent. */
-  async #listen(): Promise<void> {
-    const quiet = new AbortController();
-    const { clock, gatewayId } = this.#options;
-    const silent = (): void => quiet.abort(new Error(`no event for ${this.#timing.silenceMs} ms`));
-    let stopWatch = clock.after(this.#timing.silenceMs, silent);
-    try {
-      const response = await this.#fetch(
-        new URL(
-          `/v1/ruleset/stream?evaluator=${encodeURIComponent(gatewayId)}&role=gateway`,
-          this.#options.url,
-        ),
-        { headers: this.#headers(), signal: AbortSignal.any([quiet.signal, this.#closing.signal]) },
-      );
-      if (!response.ok || response.body === null) throw await refusal(response);
-      this.#isFirstOfConnection = true;
-      const parser = createParser({
-        maxBufferSize: eventMaxChars,
-        onEvent: ({ event, data }) => {
-          stopWatch();
-          stopWatch = clock.after(this.#timing.silenceMs, silent);
-          this.#onEvent(event, data);
-        },
-      });
-      const decoder = new TextDecoder();
-      for await (const chunk of response.body) parser.feed(decoder.decode(chunk, { stream: true }));
-    } finally {
-      stopWatch();
+      await this.#transport.wait(this.#transport.retryMs(failures));
     }
   }
 
   #onEvent(event: string | undefined, data: string): void {
-    this.#connected = true;
-    this.#heardAtMs = this.#options.clock.monotonicMs();
-    if (event === 'ruleset') this.#onRuleset(data);
-    this.#options.evaluator.heard();
-  }
-
-  #onRuleset(data: string): void {
-    let ruleset: Ruleset;
-    try {
-      ruleset = JSON.parse(data) as Ruleset;
-    } catch {
-      this.#log('error', 'Expected a ruleset as JSON on the stream, got other text; the last one stays.');
+    const value = asJson(data);
+    const announced = heartbeatSchema.safeParse(value);
+    if (!announced.success) {
+      this.#log(
+        'error',
+        `Expected a revision in every event of the ruleset stream, got ${event ?? 'none'} without.`,
+      );
       return;
     }
-    const isNew = this.#ruleset === undefined || ruleset.revision > this.#ruleset.revision;
-    if (isNew && !this.#apply(ruleset, 'control plane')) return;
-    if (isNew) this.#cache(ruleset);
-    if (this.#isFirstOfConnection) this.#repeatReports(ruleset);
-    this.#isFirstOfConnection = false;
-    void this.#acknowledge();
+    const { revision } = announced.data;
+    const isFirst = !this.#connected;
+    this.#connected = true;
+    this.#heardAtMs = this.#options.clock.monotonicMs();
+    if (event === 'ruleset' && revision > (this.#ruleset?.revision ?? -1)) {
+      const ruleset = value as Ruleset;
+      if (this.#apply(ruleset, 'control plane')) this.#cache(ruleset);
+    }
+    if (isFirst && this.#ruleset !== undefined) this.#drains.repeat(this.#ruleset);
+    if (revision !== this.#ruleset?.revision) {
+      this.#refuseForeign(revision);
+      return;
+    }
+    this.#options.evaluator.heard();
+    if (this.#acknowledged < revision) void this.#acknowledge(revision);
   }
 
   #apply(ruleset: Ruleset, from: string): boolean {
@@ -261,181 +196,46 @@ export class ControlLink {
     );
   }
 
-  /** A lost acknowledgement is repeated by the next connection: each begins with a ruleset. */
-  async #acknowledge(): Promise<void> {
-    const revision = this.#ruleset?.revision ?? 0;
-    this.#ackRevision = Math.max(this.#ackRevision, revision);
-    for (let failures = 1; failures <= ackAttemptsMax && !this.#closing.signal.aborted; failures++) {
-      if (revision < this.#ackRevision) return;
-      try {
-        await this.#post(
-          `/v1/evaluators/${encodeURIComponent(this.#options.gatewayId)}/ack`,
-          JSON.stringify({ revision }),
-        );
-        return;
-      } catch (error) {
-        this.#log('warn', `Revision ${revision} is not acknowledged yet: ${messageOf(error)}`);
-        await this.#wait(this.#retryMs(failures));
-      }
-    }
+  /** What decides here is not what the control plane says: no lease is renewed, and the log says so once. */
+  #refuseForeign(revision: number): void {
+    if (this.#foreignRevision === revision) return;
+    this.#foreignRevision = revision;
+    const ours = this.#ruleset?.revision ?? 'none';
+    const remedy =
+      typeof ours === 'number' && revision < ours
+        ? ` If its data was made anew, delete ${this.#options.cacheFile} and restart this gateway.`
+        : '';
+    this.#log(
+      'error',
+      `Expected the control plane to announce revision ${ours}, got ${revision}; candidates end with their lease.${remedy}`,
+    );
   }
 
-  // -- session records and drain reports out -----------------------------------------------------------
-
-  async #pushLoop(): Promise<void> {
-    let failures = 0;
-    let batchMax = recordBatchMax;
-    while (!this.#closing.signal.aborted) {
-      let more = false;
-      try {
-        more = await this.#pushBatch(batchMax);
-        failures = 0;
-        batchMax = recordBatchMax;
-      } catch (error) {
-        if (this.#closing.signal.aborted) return;
-        // A refused batch goes again record by record, so that one bad record is found and passed over.
-        if (isRefusedForGood(error) && batchMax > 1) {
-          batchMax = 1;
-          continue;
-        }
-        failures++;
-        this.#log('warn', `Session records wait: ${messageOf(error)}`);
-      }
-      if (failures > 0) await this.#wait(this.#retryMs(failures));
-      else if (!more) await this.#wait(this.#timing.pushIntervalMs, (wake) => (this.#wakePush = wake));
-    }
-  }
-
-  /** Sends the next records and moves the cursor; true when there may be more. */
-  async #pushBatch(batchMax: number): Promise<boolean> {
-    const { sessions } = this.#options;
-    const after = await sessions.cursor(recordCursor);
-    const stored = await sessions.records({ after, limit: batchMax });
-    const texts: string[] = [];
-    let chars = 0;
-    for (const { record } of stored) {
-      const text = JSON.stringify(record);
-      if (texts.length > 0 && chars + text.length > batchMaxChars) break;
-      texts.push(text);
-      chars += text.length;
-    }
-    const last = stored[texts.length - 1];
-    if (last === undefined) return false;
+  /** Once; when it is lost, the next heartbeat asks again. */
+  async #acknowledge(revision: number): Promise<void> {
+    if (this.#acknowledging) return;
+    this.#acknowledging = true;
     try {
-      await this.#post('/v1/session-records', `{"records":[${texts.join(',')}]}`);
+      const path = `/v1/evaluators/${encodeURIComponent(this.#options.gatewayId)}/ack`;
+      await this.#transport.post(path, JSON.stringify({ revision }));
+      this.#acknowledged = revision;
     } catch (error) {
-      if (texts.length > 1 || !isRefusedForGood(error)) throw error;
-      this.#refusedRecords++;
-      const detail = { sessionId: last.record.sessionId };
-      this.#log('error', `The control plane refused a session record for good: ${messageOf(error)}`, detail);
-    }
-    await sessions.saveCursor(recordCursor, last.sequence);
-    return texts.length < stored.length || stored.length === batchMax;
-  }
-
-  async #drainLoop(): Promise<void> {
-    let failures = 0;
-    while (!this.#closing.signal.aborted) {
-      const next = [...this.#drainReports].find(([, { delivered }]) => !delivered);
-      if (next === undefined) {
-        failures = 0;
-        await this.#wait(idleWaitMs, (wake) => (this.#wakeDrains = wake));
-        continue;
-      }
-      const [drainId, pending] = next;
-      const body = JSON.stringify({ gateway: this.#options.gatewayId, ...pending.report });
-      try {
-        await this.#post(`/v1/drains/${encodeURIComponent(drainId)}/report`, body);
-        pending.delivered = true;
-        failures = 0;
-      } catch (error) {
-        this.#log('warn', `The report of drain ${drainId} waits: ${messageOf(error)}`);
-        // Not known there: the drain is over.
-        pending.delivered = isRefusedForGood(error, 404);
-        failures = pending.delivered ? 0 : failures + 1;
-      }
-      if (failures > 0) await this.#wait(this.#retryMs(failures));
-    }
-  }
-
-  /** Reports go out again, as the control plane may have been restarted; those of drains that are over are dropped. */
-  #repeatReports(ruleset: Ruleset): void {
-    const listed = new Set(ruleset.drains?.map(({ id }) => id));
-    for (const [id, pending] of this.#drainReports) {
-      if (listed.has(id)) pending.delivered = false;
-      else if (pending.delivered) this.#drainReports.delete(id);
-    }
-    this.#wakeDrains();
-  }
-
-  // -- plumbing --------------------------------------------------------------------------------------
-
-  #headers(): Record<string, string> {
-    return { authorization: `Bearer ${this.#options.token}`, 'content-type': 'application/json' };
-  }
-
-  async #post(path: string, body: string): Promise<void> {
-    const late = new AbortController();
-    const stop = this.#options.clock.after(this.#timing.requestMs, () =>
-      late.abort(new Error('no answer in time')),
-    );
-    try {
-      const response = await this.#fetch(new URL(path, this.#options.url), {
-        method: 'POST',
-        headers: this.#headers(),
-        body,
-        signal: AbortSignal.any([late.signal, this.#closing.signal]),
-      });
-      if (!response.ok) throw await refusal(response);
-      await response.arrayBuffer();
+      if (!this.#transport.isClosed)
+        this.#log('warn', `Revision ${revision} is not acknowledged yet: ${messageOf(error)}`);
     } finally {
-      stop();
+      this.#acknowledging = false;
+      const { revision: current = -1 } = this.#ruleset ?? {};
+      // A newer ruleset came meanwhile.
+      if (this.#acknowledged === revision && current > revision && !this.#transport.isClosed)
+        void this.#acknowledge(current);
     }
   }
-
-  #retryMs(failures: number): number {
-    const fullMs = Math.min(
-      this.#timing.retryMaxMs,
-      this.#timing.retryMinMs * 2 ** Math.min(failures - 1, 20),
-    );
-    return fullMs * (0.5 + 0.5 * (this.#options.random ?? systemRandom).next());
-  }
-
-  /** Ends after `delayMs`, when woken, or when the link closes. */
-  async #wait(delayMs: number, onWaiting?: (wake: () => void) => void): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        stop();
-        this.#closing.signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const stop = this.#options.clock.after(delayMs, done);
-      this.#closing.signal.addEventListener('abort', done, { once: true });
-      onWaiting?.(done);
-    });
-  }
 }
 
-/** Acknowledgements of one revision; then the next ruleset or connection brings another. */
-const ackAttemptsMax = 10;
-
-/** An idle loop looks again after this long even when nobody woke it. */
-const idleWaitMs = 60_000;
-
-async function refusal(response: Response): Promise<CrossfadeError> {
-  const text = (await response.text().catch(() => '')).slice(0, 300);
-  return new CrossfadeError(
-    'CONTROL_PLANE_UNREACHABLE',
-    `The control plane answered ${response.status}: ${text}`,
-    {
-      detail: { status: response.status },
-    },
-  );
-}
-
-/** Whether sending the same body again can never help. */
-function isRefusedForGood(error: unknown, also?: 404): boolean {
-  if (!hasCode(error, 'CONTROL_PLANE_UNREACHABLE')) return false;
-  return [400, 413, 422, also].includes(Number(error.detail?.['status']));
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

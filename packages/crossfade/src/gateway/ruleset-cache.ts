@@ -15,7 +15,9 @@ export async function readRulesetCache(file: string): Promise<CachedRuleset | nu
     const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return null;
     const { ruleset, savedAtMs } = parsed as Partial<CachedRuleset>;
-    return typeof savedAtMs === 'number' && typeof ruleset === 'object' ? { ruleset, savedAtMs } : null;
+    return typeof savedAtMs === 'number' && typeof ruleset === 'object' && ruleset !== null
+      ? { ruleset, savedAtMs }
+      : null;
   } catch {
     return null;
   }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { addressFileName, tokenFileName } from './control-client.ts';
 
 /** 256 bits: guessing is not a way in. */
@@ -17,16 +17,20 @@ const tokenCharsMin = 16;
 export async function loadToken(dataFolder: string): Promise<string> {
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   const file = join(dataFolder, tokenFileName);
+  const made = `${file}.${randomBytes(8).toString('hex')}`;
   try {
-    // Exclusive: of two first starts one makes the token and the other reads it.
-    await writeFile(file, `${randomBytes(tokenBytes).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw new CrossfadeError('STORE_UNAVAILABLE', `Expected to write ${file}, got ${String(error)}.`, {
-        cause: error,
-      });
-    }
-    await chmod(file, 0o600);
+    await writeFile(made, `${randomBytes(tokenBytes).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
+    // A link is made whole or not at all: of two first starts one gives the token and the other reads it.
+    await link(made, file).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      await chmod(file, 0o600);
+    });
+  } catch (cause) {
+    throw new CrossfadeError('STORE_UNAVAILABLE', `Expected to write ${file}, got: ${messageOf(cause)}.`, {
+      cause,
+    });
+  } finally {
+    await rm(made, { force: true });
   }
   const token = (await readFile(file, 'utf8')).trim();
   if (token.length < tokenCharsMin) {
