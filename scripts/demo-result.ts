@@ -4,6 +4,8 @@ interface DemoResult {
   readonly audioLostMs?: unknown;
   readonly duplicateEntries?: unknown;
   readonly orphans?: unknown;
+  readonly sessions?: Readonly<Record<string, unknown>>;
+  readonly engines?: Readonly<Record<string, unknown>>;
   readonly rollouts?: readonly { readonly state?: unknown; readonly receipt?: unknown }[];
 }
 
@@ -24,6 +26,13 @@ export function demoProblems(exitCode: number, stdout: string): readonly string[
   for (const field of ['audioLostMs', 'duplicateEntries'] as const) {
     if (result[field] !== 0) problems.push(`expected ${field} 0, got ${String(result[field])}`);
   }
+  if (typeof result.orphans !== 'number')
+    problems.push(`expected a count of orphans, got ${String(result.orphans)}`);
+  const served = Object.values(result.sessions ?? {});
+  if (served.length < 2 || !served.every((count) => typeof count === 'number' && count > 0)) {
+    problems.push(`expected sessions of every pipeline, got ${JSON.stringify(result.sessions)}`);
+  }
+  if (Object.keys(result.engines ?? {}).length === 0) problems.push('expected sessions by engine, got none');
   const rollouts = result.rollouts ?? [];
   for (const state of ['completed', 'rolled-back']) {
     const found = rollouts.filter((rollout) => rollout.state === state);
