@@ -45,14 +45,27 @@ export interface RolloutStore {
    * Appends to one stream. Refuses with STORE_CONFLICT unless the stream is at `expectedRevision`
    * (0: it must not exist): of two writers one wins and the other is told.
    */
-  append(stream: string, expectedRevision: number, events: readonly NewEvent[], outbox: readonly OutboxItem[], atMs: number): Promise<readonly StoredEvent[]>;
+  append(
+    stream: string,
+    expectedRevision: number,
+    events: readonly NewEvent[],
+    outbox: readonly OutboxItem[],
+    atMs: number,
+  ): Promise<readonly StoredEvent[]>;
   /** Events after `sequence`, in order, at most `limit` (default 1,000); of one stream if named. */
-  read(options?: { readonly after?: number; readonly stream?: string; readonly limit?: number }): Promise<readonly StoredEvent[]>;
+  read(options?: {
+    readonly after?: number;
+    readonly stream?: string;
+    readonly limit?: number;
+  }): Promise<readonly StoredEvent[]>;
   /** Checks the hash chain; answers the first bad record, or null. */
   verify(): Promise<{ readonly sequence: number; readonly problem: string } | null>;
   pendingOutbox(limit: number): Promise<readonly PendingOutboxItem[]>;
   /** Marks an item as sent, or counts a failed attempt with its error. */
-  settleOutbox(id: string, result: { readonly sent: true } | { readonly sent: false; readonly error: string }): Promise<void>;
+  settleOutbox(
+    id: string,
+    result: { readonly sent: true } | { readonly sent: false; readonly error: string },
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,7 +85,11 @@ export interface SessionStore {
   record(sessionId: string): Promise<SessionRecord | undefined>;
   transcript(sessionId: string): Promise<StoredTranscript | undefined>;
   /** Records after `sequence`, in order, at most `limit` (default 1,000); of one rollout if named. */
-  records(options?: { readonly after?: number; readonly rollout?: string; readonly limit?: number }): Promise<readonly StoredRecord[]>;
+  records(options?: {
+    readonly after?: number;
+    readonly rollout?: string;
+    readonly limit?: number;
+  }): Promise<readonly StoredRecord[]>;
   /** Where a reader of `records` stopped, by reader name; survives a restart. */
   cursor(name: string): Promise<number>;
   saveCursor(name: string, sequence: number): Promise<void>;

@@ -1,39 +1,75 @@
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { SessionRecord, StoredTranscript } from '../../transcript/session-record.ts';
-import { recordPageMax, type SessionStore, type StoredRecord } from '../store.ts';
+import { readLimit } from '../chain.ts';
+import type { SessionStore } from '../store.ts';
 
-/** Sessions in memory, for tests and for a manager without a data folder. Gone with the process. */
+/** A session store for tests and trials: keeps every promise of the port but to survive the process. */
 export function createMemorySessionStore(): SessionStore {
-  const stored: StoredRecord[] = [];
-  const byId = new Map<string, SessionRecord>();
-  const transcripts = new Map<string, StoredTranscript>();
-  const cursors = new Map<string, number>();
-  return {
-    async saveSession(record, transcript) {
-      if (byId.has(record.sessionId)) return false;
-      byId.set(record.sessionId, structuredClone(record));
-      if (transcript !== null) transcripts.set(record.sessionId, structuredClone(transcript));
-      stored.push({ sequence: stored.length + 1, record: structuredClone(record) });
-      return true;
-    },
-    async record(sessionId) {
-      return byId.get(sessionId);
-    },
-    async transcript(sessionId) {
-      return transcripts.get(sessionId);
-    },
-    async records({ after = 0, rollout, limit = recordPageMax } = {}) {
-      const wanted = stored.filter(
-        ({ sequence, record }) =>
-          sequence > after && (rollout === undefined || record.assignment.rollout?.name === rollout),
-      );
-      return wanted.slice(0, limit);
-    },
-    async cursor(name) {
-      return cursors.get(name) ?? 0;
-    },
-    async saveCursor(name, sequence) {
-      cursors.set(name, sequence);
-    },
-    async close() {},
-  };
+  return new MemorySessionStore();
+}
+
+class MemorySessionStore implements SessionStore {
+  /** As text, so that nobody who keeps the object can change what is stored. */
+  readonly #records: {
+    readonly sessionId: string;
+    readonly rollout: string | undefined;
+    readonly json: string;
+  }[] = [];
+  readonly #bySession = new Map<string, number>();
+  readonly #transcripts = new Map<string, string>();
+  readonly #cursors = new Map<string, number>();
+  #closed = false;
+
+  async saveSession(record: SessionRecord, transcript: StoredTranscript | null) {
+    this.#checkOpen();
+    const { sessionId, assignment } = record;
+    if (this.#bySession.has(sessionId)) return false;
+    const json = JSON.stringify(record);
+    this.#bySession.set(sessionId, this.#records.length);
+    this.#records.push({ sessionId, rollout: assignment.rollout?.name, json });
+    if (transcript !== null) this.#transcripts.set(sessionId, JSON.stringify(transcript));
+    return true;
+  }
+
+  async record(sessionId: string) {
+    this.#checkOpen();
+    const index = this.#bySession.get(sessionId);
+    const stored = index === undefined ? undefined : this.#records[index];
+    return stored === undefined ? undefined : (JSON.parse(stored.json) as SessionRecord);
+  }
+
+  async transcript(sessionId: string) {
+    this.#checkOpen();
+    const json = this.#transcripts.get(sessionId);
+    return json === undefined ? undefined : (JSON.parse(json) as StoredTranscript);
+  }
+
+  async records(options: Parameters<SessionStore['records']>[0] = {}) {
+    this.#checkOpen();
+    const { after = 0, rollout } = options;
+    return this.#records
+      .map((stored, index) => ({ ...stored, sequence: index + 1 }))
+      .filter((stored) => stored.sequence > after && (rollout === undefined || stored.rollout === rollout))
+      .slice(0, readLimit(options.limit))
+      .map(({ sequence, json }) => ({ sequence, record: JSON.parse(json) as SessionRecord }));
+  }
+
+  async cursor(name: string) {
+    this.#checkOpen();
+    return this.#cursors.get(name) ?? 0;
+  }
+
+  async saveCursor(name: string, sequence: number) {
+    this.#checkOpen();
+    this.#cursors.set(name, sequence);
+  }
+
+  async close() {
+    this.#closed = true;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed)
+      throw new CrossfadeError('STORE_UNAVAILABLE', 'Expected an open store, got a closed one.');
+  }
 }

@@ -1,0 +1,176 @@
+import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
+import {
+  chain,
+  ChainCheck,
+  checkAppend,
+  conflict,
+  emptyHead,
+  readLimit,
+  readLimitMax,
+  type ChainHead,
+} from '../chain.ts';
+import type { RolloutStore, StoredEvent } from '../store.ts';
+import { Database, type Row } from './database.ts';
+import { rolloutMigrations } from './migrations.ts';
+
+export interface SqliteRolloutStoreOptions {
+  /** Path of the database; its folder must be there. */
+  readonly file: string;
+  /** Stamps when notifications left. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Rollouts in one SQLite file. An append is one transaction with `synchronous = FULL`: once it resolved it survives
+ * SIGKILL and power loss, and before that nothing of it is there.
+ */
+export async function openSqliteRolloutStore(options: SqliteRolloutStoreOptions): Promise<RolloutStore> {
+  const database = Database.open(options.file, 'rollouts', rolloutMigrations);
+  return new SqliteRolloutStore(database, options.clock ?? systemClock);
+}
+
+class SqliteRolloutStore implements RolloutStore {
+  readonly #db: Database;
+  readonly #clock: Clock;
+
+  constructor(database: Database, clock: Clock) {
+    this.#db = database;
+    this.#clock = clock;
+  }
+
+  async append(...[stream, expectedRevision, events, outbox, atMs]: Parameters<RolloutStore['append']>) {
+    checkAppend(expectedRevision, events, outbox);
+    return this.#db.transaction(() => {
+      const revision = this.#streamRevision(stream);
+      if (revision !== expectedRevision) throw conflict(stream, expectedRevision, revision);
+      const stored = chain(this.#head(), stream, revision, events, atMs);
+      for (const event of stored) this.#insert(event);
+      const last = stored.at(-1);
+      if (last !== undefined) {
+        this.#db.run(
+          'INSERT INTO chain_head (id, sequence, hash) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash',
+          last.sequence,
+          last.hash,
+        );
+      }
+      for (const { id, kind, payload } of outbox) {
+        this.#db.run(
+          'INSERT INTO outbox (id, kind, payload, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+          id,
+          kind,
+          payload,
+          atMs,
+        );
+      }
+      return stored;
+    });
+  }
+
+  #streamRevision(stream: string): number {
+    const row = this.#db.get('SELECT MAX(stream_revision) AS revision FROM events WHERE stream = ?', stream);
+    return Number(row?.['revision'] ?? 0);
+  }
+
+  #head(): ChainHead {
+    const row = this.#db.get('SELECT sequence, hash FROM chain_head WHERE id = 1');
+    return row === undefined ? emptyHead : { sequence: Number(row['sequence']), hash: String(row['hash']) };
+  }
+
+  #insert(event: StoredEvent): void {
+    this.#db.run(
+      'INSERT INTO events (sequence, stream, stream_revision, at_ms, type, payload, previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      event.sequence,
+      event.stream,
+      event.streamRevision,
+      event.atMs,
+      event.type,
+      event.payload,
+      event.previousHash,
+      event.hash,
+    );
+  }
+
+  async read(options: Parameters<RolloutStore['read']>[0] = {}) {
+    return this.#read(options.after ?? 0, options.stream, readLimit(options.limit));
+  }
+
+  #read(after: number, stream: string | undefined, limit: number): readonly StoredEvent[] {
+    const rows =
+      stream === undefined
+        ? this.#db.all('SELECT * FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?', after, limit)
+        : this.#db.all(
+            'SELECT * FROM events WHERE stream = ? AND sequence > ? ORDER BY stream_revision LIMIT ?',
+            stream,
+            after,
+            limit,
+          );
+    return rows.map(eventOf);
+  }
+
+  /** In pages; ends at the first damage. The head is read first: appends meanwhile are not taken for damage. */
+  async verify() {
+    const head = this.#head();
+    const check = new ChainCheck();
+    for (let after = 0; after < head.sequence;) {
+      const page = this.#read(after, undefined, readLimitMax).filter(
+        ({ sequence }) => sequence <= head.sequence,
+      );
+      for (const event of page) {
+        const damage = check.next(event);
+        if (damage !== null) return damage;
+      }
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.sequence;
+    }
+    const beyond = this.#db.get('SELECT MAX(sequence) AS sequence FROM events');
+    if (head.sequence === 0 && beyond?.['sequence'] !== null) {
+      return { sequence: 1, problem: 'The head of the chain is missing.' };
+    }
+    return check.end(head);
+  }
+
+  async pendingOutbox(limit: number) {
+    const rows = this.#db.all(
+      'SELECT id, kind, payload, created_at_ms, attempts FROM outbox WHERE sent_at_ms IS NULL ORDER BY position LIMIT ?',
+      readLimit(limit),
+    );
+    return rows.map((row) => ({
+      id: String(row['id']),
+      kind: String(row['kind']),
+      payload: String(row['payload']),
+      createdAtMs: Number(row['created_at_ms']),
+      attempts: Number(row['attempts']),
+    }));
+  }
+
+  async settleOutbox(...[id, result]: Parameters<RolloutStore['settleOutbox']>) {
+    if (result.sent) {
+      const sentAtMs = this.#clock.nowMs();
+      this.#db.run(
+        'UPDATE outbox SET attempts = attempts + 1, sent_at_ms = COALESCE(sent_at_ms, ?) WHERE id = ?',
+        sentAtMs,
+        id,
+      );
+      return;
+    }
+    this.#db.run('UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?', result.error, id);
+  }
+
+  async close() {
+    this.#db.close();
+  }
+}
+
+function eventOf(row: Row): StoredEvent {
+  return {
+    sequence: Number(row['sequence']),
+    stream: String(row['stream']),
+    streamRevision: Number(row['stream_revision']),
+    atMs: Number(row['at_ms']),
+    type: String(row['type']),
+    payload: String(row['payload']),
+    previousHash: String(row['previous_hash']),
+    hash: String(row['hash']),
+  };
+}

@@ -1,0 +1,66 @@
+/** One step of a store's schema. Steps are never edited once released; a change is another step. */
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** Tables of the rollout store. In TypeScript, because a build copies no .sql files. */
+export const rolloutMigrations: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+      CREATE TABLE events (
+        sequence INTEGER PRIMARY KEY,
+        stream TEXT NOT NULL,
+        stream_revision INTEGER NOT NULL,
+        at_ms REAL NOT NULL,
+        type TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        previous_hash TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        UNIQUE (stream, stream_revision)
+      ) STRICT;
+      -- One row: a removed last record leaves no gap in the chain, only a head that nothing matches.
+      CREATE TABLE chain_head (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        sequence INTEGER NOT NULL,
+        hash TEXT NOT NULL
+      ) STRICT;
+      CREATE TABLE outbox (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        created_at_ms REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        last_error TEXT,
+        sent_at_ms REAL
+      ) STRICT;
+      CREATE INDEX outbox_pending ON outbox (position) WHERE sent_at_ms IS NULL;
+    `,
+  },
+];
+
+/** Tables of the session store. */
+export const sessionMigrations: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+      CREATE TABLE session_records (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        session_id TEXT NOT NULL UNIQUE,
+        rollout TEXT,
+        record TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX session_records_rollout ON session_records (rollout, sequence);
+      CREATE TABLE transcripts (
+        session_id TEXT PRIMARY KEY,
+        transcript TEXT NOT NULL
+      ) STRICT;
+      CREATE TABLE cursors (
+        name TEXT PRIMARY KEY,
+        sequence INTEGER NOT NULL
+      ) STRICT;
+    `,
+  },
+];
