@@ -113,7 +113,8 @@ export class ChildStream implements RecognizerStream {
     if (this.#over) return;
     this.#send({ type: 'close', stream: this.#stream });
     this.#end((flush) => flush.reject(error));
-    this.#listener.onError(error);
+    // Not from here: a listener that throws must not keep the other streams of a dead process from being told.
+    queueMicrotask(() => this.#listener.onError(error));
   }
 
   #end(settle: (flush: Flush) => void): void {

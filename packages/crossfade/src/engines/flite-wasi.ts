@@ -37,9 +37,11 @@ const maxOutputBytes = 64 * 1024 * 1024;
 /** preview1 file types: 3 is a directory, 4 a regular file, 2 a character device. */
 const fileTypes: Readonly<Record<number, number>> = { 0: 2, 1: 2, 2: 2, 3: 3, 4: 4 };
 
-class Exit {
+/** How a program leaves: it unwinds the WebAssembly stack. */
+class Exit extends Error {
   readonly code: number;
   constructor(code: number) {
+    super(`exit ${code}`);
     this.code = code;
   }
 }
