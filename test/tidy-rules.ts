@@ -132,8 +132,8 @@ export function breaches(rule: TidyRule, path: string, text: string): readonly F
     .map(({ at, line }) => ({ at, line: line.slice(0, 120) }));
 }
 
-/** Relative modules that a file names: imports, exports from, dynamic imports, and URLs beside it. */
+/** Modules of this repository that a file names: imports, exports from, dynamic imports, paths of child programs. */
 export function importsOf(text: string): readonly string[] {
-  const pattern = /(?:from|import|import\(|new URL\()\s*\(?\s*'(\.{1,2}\/[^']+|@crossfade\/sdk\/[^']+)'/g;
-  return [...text.matchAll(pattern)].map((match) => match[1] as string);
+  const pattern = /'(\.{1,2}\/[^']+\.(?:ts|js)|@crossfade\/sdk\/[^']+)'/g;
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 }
