@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
-import { parsePlan } from '../../rollout/parse-plan.ts';
 import type { Plan } from '../../rollout/plan.ts';
 import { type CommandIo, say } from '../command-io.ts';
+import { readInput } from '../read-input.ts';
 import { leaf } from './leaf.ts';
 import { shareText } from './rollout-text.ts';
 
@@ -13,7 +12,8 @@ export function addPlan(program: Command, io: CommandIo): void {
   leaf(plan, 'validate <file>', 'Say what a plan means, or what is wrong with it. Needs no running system.', [
     'crossfade plan validate examples/plan.yaml',
   ]).action(async (file: string, options: { readonly json?: boolean }) => {
-    const parsed = parsePlan(await readFile(file, 'utf8'));
+    const { parsePlan } = await import('../../rollout/parse-plan.ts');
+    const parsed = parsePlan(await readInput(file));
     say(io, options.json === true, { json: { valid: true, plan: parsed }, text: planText(parsed) });
   });
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type CommandBy, ControlClient } from '../../server/control-client.ts';
 import type { CommandName } from '../../wire/control.ts';
 import { type CommandIo, say } from '../command-io.ts';
+import { readInput } from '../read-input.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 import { historyText, rolloutsText, statusText } from './rollout-text.ts';
@@ -44,14 +44,14 @@ export function addRollout(program: Command, io: CommandIo): void {
   byLeaf(rollout, 'apply <plan>', 'Make a rollout from a plan, YAML or JSON.', [
     'crossfade rollout apply plan.yaml',
   ]).action(async (file: string, options: ByOptions) => {
-    const plan = await readFile(file, 'utf8');
+    const plan = await readInput(file);
     const status = await (await clientOf(options)).apply(plan, by(options, io));
     say(io, options.json === true, { json: status, text: statusText(status) });
   });
   byLeaf(rollout, 'revise <name> <plan>', 'Replace the plan of a rollout while it runs.', [
     'crossfade rollout revise new-engine plan.yaml --reason "twice the bake"',
   ]).action(async (name: string, file: string, options: ByOptions) => {
-    const plan = await readFile(file, 'utf8');
+    const plan = await readInput(file);
     const status = await (await clientOf(options)).revise(name, plan, by(options, io));
     say(io, options.json === true, { json: status, text: statusText(status) });
   });

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { systemRandom } from '@crossfade/sdk/core/random';
 import type { EngineName } from '../../engines/engine.ts';
 import { engineNames } from '../../engines/registry.ts';
 import { type CommandIo, say } from '../command-io.ts';
+import { readInput } from '../read-input.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { exitCode } from '../exit-code.ts';
 import { warningMark } from '../processes/log.ts';
@@ -51,8 +51,7 @@ export function addUp(program: Command, io: CommandIo): void {
 }
 
 async function readConfig({ config: file, port, engine }: UpOptions): Promise<SystemConfig> {
-  const config =
-    file === undefined ? defaultSystemConfig : parseSystemConfig(await readFile(file, 'utf8'), file);
+  const config = file === undefined ? defaultSystemConfig : parseSystemConfig(await readInput(file), file);
   const gateway = port === undefined ? config.gateway : { ...config.gateway, port };
   const pipelines =
     engine === undefined

@@ -61,7 +61,7 @@ export class DemoWatch {
   }
 
   async open(): Promise<void> {
-    this.#store = await openSqliteSessionStore({ path: dataPaths(this.#system.dataDir).sessions });
+    this.#store = await openSqliteSessionStore({ file: dataPaths(this.#system.dataDir).sessions });
     this.#client = await ControlClient.forDataFolder(this.#system.dataDir);
     this.#running = this.#lines();
   }

@@ -57,11 +57,13 @@ function receiveSettings(): Promise<ChildSettings> {
       reject(new CrossfadeError('TIMEOUT', 'Expected settings from the supervisor, got none.')),
     );
     process.once('disconnect', () => process.exit(exitCode.couldNotRun));
-    process.once('message', (message: ToChild) => {
-      if (message.type !== 'start') process.exit(exitCode.ok);
+    const receive = (message: ToChild): void => {
+      if (message.type !== 'start') return;
+      process.off('message', receive);
       cancel();
       resolve(message.settings);
-    });
+    };
+    process.on('message', receive);
   });
 }
 

@@ -1,7 +1,7 @@
 import { systemClock } from '@crossfade/sdk/core/clock';
 import type { Logger } from 'pino';
 import { startControlPlane } from '../../server/control-plane.ts';
-import { openSqliteRolloutStore } from '../../store/sqlite/rollouts.ts';
+import { openSqliteRolloutStore } from '../../store/sqlite/events.ts';
 import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
 import { dataPaths } from '../data-folder.ts';
 import type { RunningChild } from './child-main.ts';
@@ -10,8 +10,8 @@ import type { ChildSettings } from './messages.ts';
 /** The control plane's process: rollouts, the loop that judges them, and the command endpoint. */
 export async function startControlPlaneProcess(settings: ChildSettings, log: Logger): Promise<RunningChild> {
   const paths = dataPaths(settings.dataDir);
-  const store = await openSqliteRolloutStore({ path: paths.rollouts });
-  const sessions = await openSqliteSessionStore({ path: paths.records });
+  const store = await openSqliteRolloutStore({ file: paths.rollouts });
+  const sessions = await openSqliteSessionStore({ file: paths.records });
   const controlPlane = await startControlPlane({
     store,
     sessions,

@@ -10,7 +10,7 @@ import type { Upstream } from '../../gateway/upstream.ts';
 import { openJournal } from '../../journal/file-journal.ts';
 import { readControlAddress } from '../../server/control-client.ts';
 import { createGatewayApp } from '../../server/gateway-app.ts';
-import { openSqliteSessionStore } from '../../store/sqlite/session-store.ts';
+import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
 import { dataPaths } from '../data-folder.ts';
 import type { SystemConfig } from '../system-config.ts';
 import type { RunningChild } from './child-main.ts';
@@ -26,7 +26,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const keys = keysFrom(config.gateway.keysFromEnv, process.env);
   const upstreams = upstreamsOf(config, addresses, process.env);
   const { token } = await readControlAddress(dataDir);
-  const sessions = await openSqliteSessionStore({ path: paths.sessions });
+  const sessions = await openSqliteSessionStore({ file: paths.sessions });
   const journal = await openJournal({ folder: paths.journal, clock: systemClock, log });
   const evaluator = new Evaluator({ clock: systemClock });
   const link = new ControlLink({

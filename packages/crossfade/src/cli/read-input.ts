@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { sentenceOf } from './sentence.ts';
+
+/** Longest plan or configuration; the control plane takes no longer one. */
+const inputBytesMax = 1024 * 1024;
+
+/** The text of a file that a person named; USAGE with a sentence when it cannot be read. */
+export async function readInput(file: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw new CrossfadeError('USAGE', sentenceOf(cause), { cause });
+  }
+  if (bytes.length <= inputBytesMax) return bytes.toString('utf8');
+  throw new CrossfadeError(
+    'USAGE',
+    `Expected ${file} to have at most ${inputBytesMax} bytes, got ${bytes.length}.`,
+  );
+}
