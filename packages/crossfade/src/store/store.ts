@@ -69,9 +69,6 @@ export interface RolloutStore {
   close(): Promise<void>;
 }
 
-/** Records of one answer when the reader does not say. */
-export const recordPageMax = 1_000;
-
 export interface StoredRecord {
   /** Grows with each stored record of this store. */
   readonly sequence: number;
