@@ -28,7 +28,7 @@ export const mayImport = {
   gateway: ['core', 'flags', 'transcript', 'wire', 'journal', 'store'],
   // Floor 6
   pipelines: ['core', 'transcript', 'signal', 'wire', 'engines'],
-  server: ['core', 'flags', 'wire', 'store', 'controller', 'gateway'],
+  server: ['core', 'flags', 'transcript', 'wire', 'store', 'controller', 'gateway'],
   // Floor 7: the one place where adapters are chosen and wired
   cli: [
     ...[

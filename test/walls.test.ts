@@ -24,7 +24,7 @@ const mayImport: Readonly<Record<string, string>> = {
   controller: 'core flags transcript analysis rollout store',
   gateway: 'core flags transcript wire journal store',
   pipelines: 'core transcript signal wire engines',
-  server: 'core flags wire store controller gateway',
+  server: 'core flags transcript wire store controller gateway',
   cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway pipelines server',
 };
 const rooms = Object.keys(mayImport);
