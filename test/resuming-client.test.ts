@@ -160,8 +160,9 @@ test('partials and finals carry stable segment ids, and nothing comes after a fi
 
 test('memory is bounded while the gateway is away, and the client gives up in the end with a sentence', async () => {
   const { gateway } = await world();
+  const url = gateway.url();
   await gateway.close();
-  const { client } = listen(gateway.url(), breakable().Socket, { keepMs: 500, giveUpMs: 300 });
+  const { client } = listen(url, breakable().Socket, { keepMs: 500, giveUpMs: 300 });
   expect(client.send(audioOf(0, 10))).toBe(true);
   expect(client.send(audioOf(10, 10))).toBe(false);
   await expect(client.stop()).rejects.toMatchObject({ code: 'TIMEOUT' });

@@ -70,6 +70,8 @@ export class UpstreamAttempt {
   #finalizeAsked = false;
   #closeAsked: { readonly padSamples: number } | null = null;
   #closeSent = false;
+  /** It answered CloseStream with Metadata: what it closes after that is complete by its own word. */
+  #saidDone = false;
   #lastMessageAtMs: number;
   #lastSendAtMs: number;
   /** Samples sent since the upstream last said something; a client that only keeps alive is owed nothing. */
@@ -104,8 +106,9 @@ export class UpstreamAttempt {
     return this.#build;
   }
 
-  get samplesForwarded(): number {
-    return Math.min(this.#nextSample, this.#options.source.endSample) - this.baseSample;
+  /** First sample of the session that it was not sent. */
+  get forwardedEnd(): number {
+    return Math.min(this.#nextSample, this.#options.source.endSample);
   }
 
   get isOpen(): boolean {
@@ -246,7 +249,11 @@ export class UpstreamAttempt {
     if (isBinary) return;
     try {
       const message = parseUpstreamMessage(data.toString());
-      if (message === null || message.type === 'Metadata') return;
+      if (message === null) return;
+      if (message.type === 'Metadata') {
+        this.#saidDone = this.#closeSent;
+        return;
+      }
       if (message.type === 'Error')
         this.#finish('died', `it said ${message.description ?? message.message ?? 'Error'}`);
       else if (message.type === 'Results') this.#onResults(message);
@@ -279,7 +286,7 @@ export class UpstreamAttempt {
   #onClose(code: number, reason: string): void {
     const said = `closed with ${code}${reason === '' ? '' : ` ${reason}`}`;
     if (!this.#isOpen) this.#finish('refused', said);
-    else this.#finish(this.#closeSent && code === 1000 ? 'closed' : 'died', said);
+    else this.#finish(this.#saidDone ? 'closed' : 'died', said);
   }
 
   #finish(end: AttemptEnd, reason: string): void {

@@ -81,6 +81,7 @@ describe('a handshake that is refused says what was expected', () => {
     const socket = new WebSocket(running.url(), { headers: { authorization: 'Bearer right-key' } });
     await new Promise((resolve) => socket.once('open', resolve));
     socket.terminate();
+    await Promise.all([running.nextRecord(), running.nextRecord()]);
   });
 });
 

@@ -11,12 +11,13 @@
  */
 import { bytesPerSample } from '@crossfade/sdk/core/audio';
 import { messageOf } from '@crossfade/sdk/core/errors';
+import { msToSamples } from '@crossfade/sdk/core/units';
 import type { Drain } from '@crossfade/sdk/flags/ruleset';
 import type { JournaledSession } from '../journal/journal.ts';
 import { DueTime } from '../transcript/due-time.ts';
 import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
-import { Reconciler, type Shown, segmentNumberOf } from '../transcript/reconciler.ts';
+import { Reconciler, type ReplayPoint, type Shown, segmentNumberOf } from '../transcript/reconciler.ts';
 import type { Assignment, Entry, SessionEnd, SessionRecord } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import { errorOf, metadataOf, resultsOf, speechStartedOf, utteranceEndOf } from '../wire/deepgram-build.ts';
@@ -56,6 +57,8 @@ export interface ResumePoint {
 
 /** Finals that round their times may leave this much between them. */
 const toleranceMs = 20;
+/** A replay goes back to a cut word at most this far: longer than any word. */
+const preRollMaxMs = 1_500;
 
 export class LiveSession implements RelayHost {
   readonly sessionId: string;
@@ -83,7 +86,7 @@ export class LiveSession implements RelayHost {
     this.controlUpstream = start.controlUpstream;
     this.#startedAtMs = start.startedAtMs;
     this.#context = context;
-    this.#reconciler = new Reconciler(Math.round((toleranceMs * start.query.sampleRate) / 1_000));
+    this.#reconciler = new Reconciler(msToSamples(toleranceMs, start.query.sampleRate));
     this.#due = new DueTime(start.query.sampleRate);
     this.#relay = new Relay(context, this, start.assignment.upstream);
   }
@@ -102,6 +105,10 @@ export class LiveSession implements RelayHost {
 
   get settledSample(): number {
     return this.#reconciler.watermark;
+  }
+
+  replayPoint(): ReplayPoint {
+    return this.#reconciler.replayPoint(msToSamples(preRollMaxMs, this.query.sampleRate));
   }
 
   get entries(): readonly Entry[] {

@@ -3,8 +3,9 @@
  * assigned arm cannot go on, and asks for the tail that a pipeline kept.
  */
 import type { ListenQuery } from '../wire/listen-query.ts';
-import type { Hypothesis } from '../transcript/hypothesis.ts';
+import { type Hypothesis, newIn } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
+import type { ReplayPoint } from '../transcript/reconciler.ts';
 import type { AttemptEnd } from '../transcript/session-record.ts';
 import { type ResultFlags, UpstreamAttempt } from './attempt.ts';
 import { type NextAttempt, nextAttempt } from './route.ts';
@@ -20,8 +21,10 @@ export interface RelayHost {
   readonly ledgers: SessionLedgers;
   /** First sample that has not arrived. */
   readonly endSample: number;
-  /** First sample that no final covers; a replay starts here. */
+  /** First sample that no final covers. */
   readonly settledSample: number;
+  /** Where the next attempt begins. */
+  replayPoint(): ReplayPoint;
   /** No more audio will come. */
   readonly isFinishing: boolean;
   onPartial(hypothesis: Hypothesis, flags: ResultFlags): void;
@@ -52,8 +55,11 @@ export class Relay {
   readonly #context: SessionContext;
   readonly #host: RelayHost;
   #attempt: UpstreamAttempt | null = null;
+  /** What was settled when the running attempt began; what it hears before that is not its work. */
+  #attemptFrom = 0;
   #next: NextAttempt;
   #faultsInRow = 0;
+  #faults = 0;
   #tailTries = 0;
   #isOver = false;
 
@@ -127,12 +133,13 @@ export class Relay {
     }
     const { journal, limits, clock } = this.#context;
     const { encoding, sampleRate, parameters } = host.query;
+    const point = host.replayPoint();
     const attempt: UpstreamAttempt = new UpstreamAttempt({
       upstream,
       clientQuery: parameters,
       encoding,
       sampleRate,
-      baseSample: host.settledSample,
+      baseSample: point.baseSample,
       source: {
         get endSample() {
           return host.endSample;
@@ -142,14 +149,21 @@ export class Relay {
       limits,
       clock,
       listener: {
-        onPartial: (hypothesis, flags) => host.onPartial(hypothesis, flags),
-        onFinal: (hypothesis, flags) => this.#onFinal(hypothesis, flags),
+        onPartial: (said, flags) => {
+          const hypothesis = newIn(said, point.settledSample, point.heard);
+          if (hypothesis.end > point.settledSample) host.onPartial(hypothesis, flags);
+        },
+        onFinal: (said, flags) => {
+          const hypothesis = newIn(said, point.settledSample, point.heard);
+          if (hypothesis.end > point.settledSample) this.#onFinal(hypothesis, flags);
+        },
         onSpeechStarted: (sample) => host.onSpeechStarted(sample),
         onUtteranceEnd: (sample) => host.onUtteranceEnd(sample),
         onEnd: (end, reason) => this.#onAttemptEnd(attempt, end, reason),
       },
     });
     this.#attempt = attempt;
+    this.#attemptFrom = point.settledSample;
     if (host.isFinishing) attempt.closeStream(padMs);
   }
 
@@ -203,9 +217,9 @@ export class Relay {
       {
         upstream: attempt.upstream.name,
         ...(attempt.build === undefined ? {} : { build: attempt.build }),
-        startSample: attempt.baseSample,
-        samplesForwarded: attempt.samplesForwarded,
-        samplesCovered: Math.max(0, this.#host.settledSample - attempt.baseSample),
+        startSample: this.#attemptFrom,
+        samplesForwarded: Math.max(0, attempt.forwardedEnd - this.#attemptFrom),
+        samplesCovered: Math.max(0, this.#host.settledSample - this.#attemptFrom),
         end,
         reason,
       },
@@ -215,11 +229,13 @@ export class Relay {
 
   #afterFault(current: string, end: AttemptEnd, reason: string): void {
     this.#faultsInRow += 1;
+    this.#faults += 1;
     this.#next = nextAttempt({
       current,
       control: this.#host.controlUpstream,
       end,
       faultsInRow: this.#faultsInRow,
+      faults: this.#faults,
       retriesMax: this.#context.limits.retriesMax,
     });
     if (this.#next.upstream === current) this.#host.ledgers.replayed();
@@ -231,6 +247,7 @@ export class Relay {
   #rescue(failure: string): void {
     const to = this.#host.controlUpstream;
     this.#faultsInRow = 0;
+    this.#faults = 0;
     this.#host.ledgers.rescuedFromArm(to, failure);
     this.#host.note({ kind: 'left-arm', to, failure });
     this.#host.onRescued();

@@ -40,7 +40,14 @@ describe('assignment', () => {
 });
 
 describe('after a fault', () => {
-  const fault = { current: 'next', control: 'legacy', end: 'died', faultsInRow: 1, retriesMax: 2 } as const;
+  const fault = {
+    current: 'next',
+    control: 'legacy',
+    end: 'died',
+    faultsInRow: 1,
+    faults: 1,
+    retriesMax: 2,
+  } as const;
 
   test('the arm is asked again until its retries are out, the first time at once', () => {
     expect(nextAttempt(fault)).toEqual({ upstream: 'next', delayMs: 0, acceptHoles: false });
@@ -50,6 +57,11 @@ describe('after a fault', () => {
       delayMs: 0,
       acceptHoles: false,
     });
+  });
+
+  test('an arm that dies again and again, with a final in between, is given up too', () => {
+    expect(nextAttempt({ ...fault, faults: 6 }).upstream).toBe('next');
+    expect(nextAttempt({ ...fault, faults: 7 }).upstream).toBe('legacy');
   });
 
   test('a candidate that skipped audio is not asked again', () => {

@@ -40,6 +40,9 @@ export function assign(input: {
 /** Waits between attempts, ms: at once first, because a person is waiting; then gently. */
 const backoffMs = [0, 100, 300, 1_000, 2_000];
 
+/** An upstream that dies again and again, with a final in between each time, has this many times its retries in all. */
+const faultsPerRetry = 3;
+
 export interface NextAttempt {
   readonly upstream: string;
   readonly delayMs: number;
@@ -57,10 +60,13 @@ export function nextAttempt(input: {
   readonly end: AttemptEnd;
   /** Faults in a row on the current upstream without a new final. */
   readonly faultsInRow: number;
+  /** Faults on the current upstream in all. */
+  readonly faults: number;
   readonly retriesMax: number;
 }): NextAttempt {
-  const { current, control, end, faultsInRow, retriesMax } = input;
-  const isRescue = current !== control && (end === 'broke-protocol' || faultsInRow > retriesMax);
+  const { current, control, end, faultsInRow, faults, retriesMax } = input;
+  const isSpent = faultsInRow > retriesMax || faults > retriesMax * faultsPerRetry;
+  const isRescue = current !== control && (end === 'broke-protocol' || isSpent);
   if (isRescue) return { upstream: control, delayMs: 0, acceptHoles: false };
   const delayMs = backoffMs[Math.min(Math.max(0, faultsInRow - 1), backoffMs.length - 1)]!;
   return {

@@ -17,7 +17,8 @@ export class MetricCounter {
   readonly #latenciesMs: number[] = [];
   #latencyCount = 0;
   #latencyOverLimit = 0;
-  #openPartial: SampleRange | null = null;
+  /** The partial no final answered yet, and how many of its samples finals have covered. */
+  #openPartial: (SampleRange & { readonly answered: number }) | null = null;
   #segmentsWithPartial = 0;
   #orphans = 0;
   #retractions = 0;
@@ -35,7 +36,8 @@ export class MetricCounter {
     if (Number.isFinite(firstMs)) this.#firstPartialMs ??= Math.max(0, Math.round(firstMs));
     if (this.#openPartial === null) this.#segmentsWithPartial += 1;
     const start = Math.min(this.#openPartial?.start ?? hypothesis.start, hypothesis.start);
-    this.#openPartial = { start, end: Math.max(this.#openPartial?.end ?? 0, hypothesis.end) };
+    const end = Math.max(this.#openPartial?.end ?? 0, hypothesis.end);
+    this.#openPartial = { start, end, answered: this.#openPartial?.answered ?? 0 };
   }
 
   final(hypothesis: Hypothesis, atMs: number, dueMs: (sample: number) => number): void {
@@ -94,17 +96,18 @@ export class MetricCounter {
     };
   }
 
-  /** A final that covers at least half of the open partial answers it; one that passes it by leaves an orphan. */
+  /** Finals that cover at least half of the open partial answer it; ones that pass it by leave an orphan. */
   #settlePartial(final: Hypothesis): void {
     const open = this.#openPartial;
     if (open === null) return;
-    if (overlapOf(open, final) * 2 >= open.end - open.start) {
+    const answered = open.answered + overlapOf(open, final);
+    if (answered * 2 >= open.end - open.start) {
       if (final.text === '') this.#retractions += 1;
       this.#openPartial = null;
-    } else if (final.start >= open.end) {
+    } else if (final.end >= open.end) {
       this.#orphans += 1;
       this.#openPartial = null;
-    }
+    } else this.#openPartial = { ...open, answered };
   }
 
   #countEntry(entry: Hypothesis): void {

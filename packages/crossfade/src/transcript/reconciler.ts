@@ -8,7 +8,7 @@
  */
 import { after, type Hypothesis } from './hypothesis.ts';
 import { overlapOf, type SampleRange } from './range-set.ts';
-import type { Entry } from './session-record.ts';
+import type { Entry, EntryWord } from './session-record.ts';
 
 /** What to show. `revision` counts the texts of one segment, from 0. */
 export interface Shown extends Hypothesis {
@@ -24,6 +24,16 @@ export type Reconciled =
   /** A final that skips audio no final covered. It was not accepted; the caller decides what to do. */
   | { readonly kind: 'hole'; readonly hole: SampleRange };
 
+/** Where a replay begins, and what must not be shown again. */
+export interface ReplayPoint {
+  /** First sample to send: in the last final, at its last word if that touches the end, else behind it. */
+  readonly baseSample: number;
+  /** The watermark: what is before it is settled. */
+  readonly settledSample: number;
+  /** Words of the last final. */
+  readonly heard: readonly EntryWord[];
+}
+
 interface OpenSegment {
   readonly id: string;
   readonly revision: number;
@@ -37,6 +47,7 @@ export class Reconciler {
   #watermark = 0;
   #nextSegment = 0;
   #open: OpenSegment | null = null;
+  #lastFinal: { readonly start: number; readonly words: readonly EntryWord[] } = { start: 0, words: [] };
 
   /** `toleranceSamples`: how far a final may start after the watermark and still tile, because some upstreams round their times. */
   constructor(toleranceSamples: number) {
@@ -46,6 +57,22 @@ export class Reconciler {
   /** End of the settled audio; a replay starts here. */
   get watermark(): number {
     return this.#watermark;
+  }
+
+  /**
+   * A final may end in the middle of a word (a fixed chunk, lost audio). So a replay begins before the watermark, and
+   * hears the cut word whole.
+   */
+  replayPoint(preRollMaxSamples: number): ReplayPoint {
+    const { start, words } = this.#lastFinal;
+    const last = words.at(-1);
+    const touches = last !== undefined && this.#watermark - last.end <= this.#upstreamTolerance;
+    const word = last === undefined ? start : touches ? last.start : last.end;
+    const baseSample = Math.min(
+      this.#watermark,
+      Math.max(0, start, word, this.#watermark - preRollMaxSamples),
+    );
+    return { baseSample, settledSample: this.#watermark, heard: words };
   }
 
   /** Finals with text, in order. */
@@ -86,11 +113,12 @@ export class Reconciler {
     const trimmed = after(hypothesis, this.#watermark);
     const start = acceptHole ? trimmed.start : this.#watermark;
     const rest: Hypothesis = { ...trimmed, start };
-    const closes = this.#open !== null && overlapOf(this.#open.range, rest) * 2 >= lengthOf(this.#open.range);
+    const closes = this.#open !== null && answers(rest, this.#open.range);
     const id = closes ? this.#open!.id : this.#takeId();
     const revision = closes ? this.#open!.revision + 1 : 0;
     const retracted = closes && rest.text === '';
     this.#watermark = rest.end;
+    this.#lastFinal = rest;
     if (closes) this.#open = null;
     else if (this.#open !== null) this.#open = clipped(this.#open, rest.end);
     if (rest.text !== '') this.#entries.push({ segmentId: id, ...rest, upstream });
@@ -100,6 +128,7 @@ export class Reconciler {
   /** Puts back an entry that was settled before a restart, with the number of its segment. */
   restore(entry: Entry, segmentNumber: number): void {
     this.#watermark = Math.max(this.#watermark, entry.end);
+    this.#lastFinal = entry;
     this.#nextSegment = Math.max(this.#nextSegment, segmentNumber + 1);
     if (entry.text !== '') this.#entries.push(entry);
   }
@@ -118,8 +147,9 @@ export function segmentNumberOf(id: string): number {
   return Number(id.slice(1));
 }
 
-function lengthOf(range: SampleRange): number {
-  return range.end - range.start;
+/** A final takes the place of the open partial when it covers half of it, or reaches its end: no other will. */
+function answers(final: SampleRange, open: SampleRange): boolean {
+  return overlapOf(open, final) * 2 >= open.end - open.start || final.end >= open.end;
 }
 
 function union(a: SampleRange, b: SampleRange): SampleRange {
