@@ -1,3 +1,4 @@
+import { CrossedUsers } from '../analysis/crossed-users.ts';
 import { MetricAggregate } from '../analysis/metrics.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { SessionStore } from '../store/store.ts';
@@ -14,6 +15,8 @@ export interface EpochEvidence {
   readonly epoch: number;
   readonly candidate: MetricAggregate;
   readonly control: MetricAggregate;
+  /** Users whom the share put on both sides. */
+  readonly crossed: CrossedUsers;
   /** When the newest session of either arm ended (gateway's wall time); null: none did. */
   readonly newestEndMs: number | null;
   /** Candidate sessions that ended, by second of wall time, of the last hour. */
@@ -95,6 +98,7 @@ export function sessionsPerHour(
 function withRecord(evidence: EpochEvidence, record: SessionRecord): EpochEvidence {
   const { arm } = record.assignment;
   evidence[arm].add(record);
+  evidence.crossed.add(record);
   if (arm === 'candidate') {
     const second = Math.floor(record.endedAtMs / 1_000);
     evidence.endsBySecond.set(second, (evidence.endsBySecond.get(second) ?? 0) + 1);
@@ -107,6 +111,7 @@ function emptyEvidence(epoch: number): EpochEvidence {
     epoch,
     candidate: new MetricAggregate('pipeline'),
     control: new MetricAggregate('pipeline'),
+    crossed: new CrossedUsers(),
     newestEndMs: null,
     endsBySecond: new Map(),
     isComplete: false,

@@ -2,14 +2,13 @@ import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
 import { hasCode, messageOf } from '@crossfade/sdk/core/errors';
 import type { Log } from '@crossfade/sdk/core/log';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
-import type { Verdict } from '../analysis/verdict.ts';
 import type { Actor, Command } from '../rollout/commands.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { Judgement } from '../rollout/verdict.ts';
 import type { SessionStore } from '../store/store.ts';
 import type { EvaluatorRegistry } from './evaluator-registry.ts';
 import { EvidenceReader, sessionsPerHour, type EpochEvidence } from './evidence.ts';
-import { judgeEpoch } from './judge-epoch.ts';
+import { judgeEpoch, unreadable } from './judge-epoch.ts';
 import type { Notifier } from './notifier.ts';
 import type { RolloutManager } from './rollout-manager.ts';
 import { settleRollbacks } from './settle-rollbacks.ts';
@@ -99,7 +98,7 @@ export class ControlLoop {
     const { manager, evaluators, notifier } = this.#options;
     const watched = new Set<string>();
     for (const state of manager.states()) {
-      if (state.phase !== 'running' && state.phase !== 'paused') continue;
+      if (!isWatched(state, manager.states())) continue;
       watched.add(state.name);
       await this.#guard(`look at ${state.name}`, () => this.#look(state));
     }
@@ -116,9 +115,9 @@ export class ControlLoop {
     let judgement: Judgement;
     try {
       evidence = await this.#evidence.read(state);
-      judgement = { verdict: judgeEpoch(state.plan, evidence), epoch: evidence.epoch };
+      judgement = judgeEpoch(state, evidence);
     } catch (error) {
-      judgement = { verdict: sourceError(messageOf(error)), epoch: state.epoch };
+      judgement = unreadable(state.epoch, messageOf(error));
     }
     await this.#tell(name, { type: 'verdict', judgement, actor: judge, reason: judgement.verdict.sentence });
     const judged = manager.state(name);
@@ -207,7 +206,12 @@ export class ControlLoop {
   }
 }
 
-function sourceError(problem: string): Verdict {
-  const sentence = `Session records could not be read: ${problem}`;
-  return { verdict: 'source-error', sentence, evidence: [], sessions: { candidate: 0, control: 0 } };
+/** Everybody whom the candidate serves: a completed rollout too, until another takes its flag. */
+function isWatched(state: RolloutState, all: readonly RolloutState[]): boolean {
+  if (state.phase === 'running' || state.phase === 'paused') return true;
+  const later = all.slice(all.indexOf(state) + 1);
+  return (
+    state.phase === 'completed' &&
+    !later.some(({ plan, stageIndex }) => plan.flag === state.plan.flag && stageIndex !== null)
+  );
 }
