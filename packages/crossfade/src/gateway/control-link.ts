@@ -52,6 +52,7 @@ export class ControlLink {
   readonly #drains: LinkDrains;
   readonly #listeners = new Set<(ruleset: Ruleset) => void>();
   #loops: readonly Promise<void>[] = [];
+  #caching: Promise<void> = Promise.resolve();
   #ruleset: Ruleset | undefined;
   #heardAtMs: number | undefined;
   #cachedAtMs: number | undefined;
@@ -129,6 +130,7 @@ export class ControlLink {
   async close(): Promise<void> {
     this.#transport.close();
     await Promise.all(this.#loops);
+    await this.#caching;
   }
 
   async #listenLoop(): Promise<void> {
@@ -189,11 +191,14 @@ export class ControlLink {
     return true;
   }
 
+  /** One write after the other: an older ruleset never replaces a newer one. */
   #cache(ruleset: Ruleset): void {
-    const savedAtMs = this.#options.clock.nowMs();
-    writeRulesetCache(this.#options.cacheFile, { ruleset, savedAtMs }).catch((error: unknown) =>
-      this.#log('warn', `The ruleset could not be kept on disk: ${messageOf(error)}`),
-    );
+    const cached = { ruleset, savedAtMs: this.#options.clock.nowMs() };
+    this.#caching = this.#caching
+      .then(() => writeRulesetCache(this.#options.cacheFile, cached))
+      .catch((error: unknown) =>
+        this.#log('warn', `The ruleset could not be kept on disk: ${messageOf(error)}`),
+      );
   }
 
   /** What decides here is not what the control plane says: no lease is renewed, and the log says so once. */
