@@ -66,7 +66,7 @@ const over = nothing('The rollback is on its way already.');
 const noRollback = nothing('There is no rollback to report on.');
 
 const table: Readonly<Record<CommandType, Row>> = {
-  apply: row(decides, decides, decides, decides, decides, decides),
+  apply: row(decides, decides, decides, decides, decides, isRolledBack),
   start: row(decides, startedAlready, startedAlready, startedAlready, startedAlready, isRolledBack),
   accept: row(notStarted, decides, decides, decides, isCompleted, isRolledBack),
   waive: row(notStarted, decides, decides, decides, isCompleted, isRolledBack),
