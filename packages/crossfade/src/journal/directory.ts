@@ -62,6 +62,26 @@ export function encodeMark(durable: number): Buffer {
   return payload;
 }
 
+/** The file a file goes on from, and how long that one was when it ended. */
+export interface Predecessor {
+  readonly sequence: number;
+  readonly bytes: number;
+}
+
+const predecessorBytes = 16;
+
+export function encodePredecessor({ sequence, bytes }: Predecessor): Buffer {
+  const payload = Buffer.alloc(predecessorBytes);
+  writeUint64(payload, 0, sequence);
+  writeUint64(payload, 8, bytes);
+  return payload;
+}
+
+export function decodePredecessor(payload: Buffer): Predecessor | undefined {
+  if (payload.length !== predecessorBytes) return undefined;
+  return { sequence: readUint64(payload, 0), bytes: readUint64(payload, 8) };
+}
+
 /** Where the directory begins and how many spans it has; undefined when the payload is not a seal's. */
 export function decodeSeal(payload: Buffer): { readonly offset: number; readonly spans: number } | undefined {
   if (payload.length !== sealPayloadBytes) return undefined;

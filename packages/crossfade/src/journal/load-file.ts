@@ -9,7 +9,7 @@ import { readFully } from './journal-fs.ts';
 import type { JournalFs } from './journal-fs.ts';
 import { decodeNote, payloadIsWhole, readHeader, recordHeaderBytes, recordType } from './record.ts';
 import { scanFile } from './scan.ts';
-import type { ScannedFile } from './scan.ts';
+import type { OnRecord, ScannedFile } from './scan.ts';
 
 /** One span of a file's directory, its runs left on disk. */
 export interface DirectoryEntry {
@@ -31,13 +31,17 @@ export interface LoadedFile {
   readonly notes: ReadonlyMap<number, JournalNote>;
 }
 
-/** Reads what a file holds: by its directory when it has one and `scanAnyway` is false, else record by record. */
+/**
+ * Reads what a file holds: by its directory when it has one and `scanAnyway` is false, else record by record, of
+ * its first `limit` bytes.
+ */
 export async function loadFile(
   fs: JournalFs,
   folder: string,
   name: string,
   identity: FileIdentity,
   scanAnyway: boolean,
+  limit = Number.POSITIVE_INFINITY,
 ): Promise<LoadedFile> {
   const fd = await fs.openRead(join(folder, name));
   try {
@@ -47,10 +51,11 @@ export async function loadFile(
     if (directory !== undefined && !scanAnyway) {
       return { identity, name, bytes, directory, scan: undefined, notes };
     }
-    const scan = await scanFile(fs, fd, identity, (offset, header, payload) => {
+    const keepNote: OnRecord = (offset, header, payload) => {
       const decoded = header.type === recordType.note ? decodeNote(payload) : undefined;
       if (decoded !== undefined) notes.set(offset, decoded.note);
-    });
+    };
+    const scan = await scanFile(fs, fd, identity, keepNote, limit);
     return { identity, name, bytes, directory, scan, notes };
   } finally {
     await fs.close(fd);

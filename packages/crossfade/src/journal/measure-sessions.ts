@@ -9,31 +9,13 @@ import { readSpanRuns } from './load-file.ts';
 import { spanStride } from './session-state.ts';
 import type { Hole, SessionState } from './session-state.ts';
 
-/** Records at or behind this place may be missing after a power cut; those before cannot. */
-interface Certain {
-  readonly sequence: number;
-  readonly offset: number;
-}
-
 interface Run {
-  readonly sequence: number;
-  readonly offset: number;
   readonly start: number;
   readonly end: number;
 }
 
-/**
- * Finds where each session ends and which samples are missing in between. Answers the records to drop, as offsets
- * by file: audio behind a gap that a power cut left. None of it was acknowledged, and its client sends it again
- * from the gap on, so keeping it would leave a hole for good.
- */
-export async function measureSessions(
-  fs: JournalFs,
-  folder: string,
-  state: JournalState,
-  certain: Certain,
-): Promise<ReadonlyMap<number, readonly number[]>> {
-  const dropped = new Map<number, number[]>();
+/** Finds where each session ends, and which samples are missing in between. */
+export async function measureSessions(fs: JournalFs, folder: string, state: JournalState): Promise<void> {
   const pieces = piecesBySession(state);
   for (const session of state.byHandle.values()) {
     const parts = pieces.get(session) ?? [];
@@ -41,12 +23,10 @@ export async function measureSessions(
       session.endSample = parts.at(-1)?.end ?? 0;
       session.holes = [];
     } else {
-      measureRuns(session, await runsOf(fs, folder, session, state), certain, dropped);
+      measureRuns(session, await runsOf(fs, folder, session, state));
     }
     session.durableSample = session.endSample;
   }
-  if (dropped.size > 0) forget(state, dropped);
-  return dropped;
 }
 
 interface Piece {
@@ -88,28 +68,12 @@ function inOnePiece(session: SessionState, parts: readonly Piece[]): boolean {
   return true;
 }
 
-function measureRuns(
-  session: SessionState,
-  runs: readonly Run[],
-  certain: Certain,
-  dropped: Map<number, number[]>,
-): void {
+function measureRuns(session: SessionState, runs: readonly Run[]): void {
   const holes: Hole[] = [];
   let next = 0;
-  let cut = false;
-  for (const run of runs) {
-    const gap = run.start > next;
-    const unsure =
-      run.sequence > certain.sequence || (run.sequence === certain.sequence && run.offset >= certain.offset);
-    cut ||= gap && unsure && session.phase === 'open';
-    if (cut) {
-      const offsets = dropped.get(run.sequence) ?? [];
-      offsets.push(run.offset);
-      dropped.set(run.sequence, offsets);
-      continue;
-    }
-    if (gap) holes.push({ start: next, end: run.start });
-    next = Math.max(next, run.end);
+  for (const { start, end } of runs) {
+    if (start > next) holes.push({ start: next, end: start });
+    next = Math.max(next, end);
   }
   session.endSample = next;
   session.holes = mergeHoles(holes);
@@ -122,11 +86,11 @@ async function runsOf(
   state: JournalState,
 ): Promise<readonly Run[]> {
   const runs: Run[] = [];
-  const add = (sequence: number, flat: readonly number[]): void => {
+  const add = (flat: readonly number[]): void => {
     for (let i = 0; i < flat.length; i += runStride) {
       const start = flat[i + 2] ?? 0;
       const end = start + (flat[i + 1] ?? 0) / session.bytesPerSample;
-      runs.push({ sequence, offset: flat[i] ?? 0, start, end });
+      runs.push({ start, end });
     }
   };
   for (let i = 0; i < session.spans.length; i += spanStride) {
@@ -136,27 +100,11 @@ async function runsOf(
     if (file === undefined || salt === undefined) continue;
     const fd = await fs.openRead(join(folder, file.name));
     try {
-      add(sequence, (await readSpanRuns(fs, fd, salt, offset, bytes)) ?? []);
+      add((await readSpanRuns(fs, fd, salt, offset, bytes)) ?? []);
     } finally {
       await fs.close(fd);
     }
   }
-  for (const file of state.loose) add(file.sequence, file.contents.sessions.get(session.handle)?.runs ?? []);
-  // Stable: of two copies of the same audio the older file's comes first.
+  for (const file of state.loose) add(file.contents.sessions.get(session.handle)?.runs ?? []);
   return runs.sort((a, b) => a.start - b.start);
-}
-
-function forget(state: JournalState, dropped: ReadonlyMap<number, readonly number[]>): void {
-  for (const { sequence, contents } of state.loose) {
-    const offsets = new Set(dropped.get(sequence) ?? []);
-    if (offsets.size === 0) continue;
-    for (const entry of contents.sessions.values()) {
-      const kept: number[] = [];
-      for (let i = 0; i < entry.runs.length; i += runStride) {
-        const run = entry.runs.slice(i, i + runStride);
-        if (!offsets.has(run[0] ?? 0)) kept.push(...run);
-      }
-      entry.runs = kept;
-    }
-  }
 }

@@ -38,7 +38,6 @@ export async function sealRecovered(
   options: { readonly fs: JournalFs; readonly folder: string; readonly nowMs: number },
   file: LoadedFile,
   state: JournalState,
-  changed: boolean,
 ): Promise<void> {
   const { fs, folder, nowMs } = options;
   const { scan, identity, name } = file;
@@ -46,7 +45,7 @@ export async function sealRecovered(
   const { sequence, salt } = identity;
   let end = scan.validEnd;
   const sessionOf = (handle: number) => state.byHandle.get(handle);
-  const whole = !changed && scan.badBlocks.length === 0 && end === scan.bytes;
+  const whole = scan.badBlocks.length === 0 && end === scan.bytes;
   if (whole && file.directory !== undefined) {
     for (const { handle, span, offset, bytes } of file.directory) {
       const session = sessionOf(handle);

@@ -18,6 +18,8 @@ export const recordType = {
   blank: 8,
   /** How much of this file fdatasync had covered by then: what stands before cannot be missing after a power cut. */
   mark: 9,
+  /** First record of a file that goes on where another ended: which one, and how long that was. */
+  follows: 10,
 } as const;
 export type RecordType = (typeof recordType)[keyof typeof recordType];
 

@@ -7,8 +7,9 @@ import { JournalState } from './journal-state.ts';
 import { loadFile, readNote } from './load-file.ts';
 import type { LoadedFile } from './load-file.ts';
 import { measureSessions } from './measure-sessions.ts';
-import { blankRecords, sealRecovered } from './mend.ts';
+import { sealRecovered } from './mend.ts';
 import { SessionState } from './session-state.ts';
+import { trimUnsure } from './trim-unsure.ts';
 
 export interface RecoverOptions {
   readonly fs: JournalFs;
@@ -30,13 +31,13 @@ const progressEveryFiles = 50;
 export async function recover(options: RecoverOptions): Promise<JournalState> {
   const { fs, folder } = options;
   const state = new JournalState();
-  const files = await loadFiles(options, state);
+  const files = await trimUnsure(fs, folder, await loadFiles(options, state));
   nameSessions(files, state);
   for (const file of files) addFile(file, state, options.nowMs);
-  const dropped = await measureSessions(fs, folder, state, certainPlace(files));
+  await measureSessions(fs, folder, state);
   await readNotes(options, files, state);
   reportDamage(files, state);
-  if (!options.readOnly) await mend(options, files, state, dropped);
+  if (!options.readOnly) await mend(options, files, state);
   return state;
 }
 
@@ -68,14 +69,6 @@ async function loadFiles(options: RecoverOptions, state: JournalState): Promise<
     }
   }
   return files.reverse();
-}
-
-/** Where the latest mark stands: nothing before it can be missing because of a power cut. */
-function certainPlace(files: readonly LoadedFile[]): { readonly sequence: number; readonly offset: number } {
-  for (const { identity, scan } of files.toReversed()) {
-    if (scan !== undefined && scan.marked > 0) return { sequence: identity.sequence, offset: scan.marked };
-  }
-  return { sequence: 0, offset: 0 };
 }
 
 interface NamedEntry {
@@ -201,21 +194,20 @@ async function mend(
   options: RecoverOptions,
   files: readonly LoadedFile[],
   state: JournalState,
-  dropped: ReadonlyMap<number, readonly number[]>,
 ): Promise<void> {
   const { fs, folder, log } = options;
-  for (const file of files) {
+  // Newest first: a file that is dropped must be gone before the one whose end it would follow gets another end.
+  for (const file of files.toReversed()) {
     const { scan, identity, name } = file;
     if (scan === undefined) continue;
-    const offsets = dropped.get(identity.sequence) ?? [];
     try {
       if (scan.validEnd <= fileHeaderBytes) {
         await fs.remove(join(folder, name));
+        await fs.syncFolder(folder);
         state.loose = state.loose.filter((loose) => loose.sequence !== identity.sequence);
-        continue;
+      } else {
+        await sealRecovered(options, file, state);
       }
-      if (offsets.length > 0) await blankRecords(fs, folder, file, offsets);
-      await sealRecovered(options, file, state, offsets.length > 0);
     } catch (error) {
       // It stays readable as it is; the next open tries again.
       log.warn({ file: name, reason: messageOf(error) }, 'journal file could not be mended');

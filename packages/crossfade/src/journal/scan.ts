@@ -1,3 +1,5 @@
+import { decodePredecessor } from './directory.ts';
+import type { Predecessor } from './directory.ts';
 import { FileContents } from './file-contents.ts';
 import { fileHeaderBytes, judgeFileHeader } from './file-header.ts';
 import type { FileIdentity } from './file-header.ts';
@@ -32,6 +34,8 @@ export interface ScannedFile {
   readonly badBlocks: readonly BadBlock[];
   /** How far fdatasync is known to have covered the file; 0 when nothing says so. */
   readonly marked: number;
+  /** The file this one goes on from. */
+  readonly follows?: Predecessor;
   /** The version of a program too new for us, in which case nothing was read. */
   readonly newer?: number;
 }
@@ -48,16 +52,20 @@ const unreadableBlockBytes = 4096;
 const markBytes = Buffer.alloc(4);
 markBytes.writeUInt32LE(recordMark);
 
-/** Reads all records of a file, checks each, and finds the next good one behind what is broken. */
+/**
+ * Reads the records of a file, up to `limit`, checks each, and finds the next good one behind what is broken.
+ */
 export async function scanFile(
   fs: JournalFs,
   fd: number,
   identity: FileIdentity,
   onRecord?: OnRecord,
+  limit = Number.POSITIVE_INFINITY,
 ): Promise<ScannedFile> {
-  const bytes = await fs.size(fd);
+  const size = await fs.size(fd);
+  const bytes = Math.min(size, limit);
   const scanner = new Scanner(identity, bytes, onRecord);
-  const header = await readFully(fs, fd, Buffer.allocUnsafe(Math.min(fileHeaderBytes, bytes)), 0);
+  const header = await readTolerant(fs, fd, Buffer.allocUnsafe(Math.min(fileHeaderBytes, bytes)), 0);
   const verdict = judgeFileHeader(header, identity);
   if (verdict.kind === 'newer') {
     return {
@@ -79,7 +87,7 @@ export async function scanFile(
     if (part.length < need) break;
     scanner.take(part);
   }
-  return scanner.result();
+  return { ...scanner.result(), bytes: size };
 }
 
 /** As `readFully`, but a block that the disk cannot read becomes zeros: its records are lost, the rest is not. */
@@ -116,6 +124,7 @@ class Scanner {
   readonly #badBlocks: BadBlock[] = [];
   #validEnd = 0;
   #marked = 0;
+  #follows: Predecessor | undefined;
   /** Where bytes that are no record began. */
   #lostSince: number | undefined;
 
@@ -174,6 +183,7 @@ class Scanner {
       validEnd: this.#validEnd,
       badBlocks,
       marked: this.#marked,
+      ...(this.#follows === undefined ? {} : { follows: this.#follows }),
     };
   }
 
@@ -194,6 +204,8 @@ class Scanner {
     const { type, handle } = header;
     if (type === recordType.mark) {
       this.#marked = Math.max(this.#marked, readUint64(payload, 0));
+    } else if (type === recordType.follows) {
+      this.#follows = decodePredecessor(payload);
     } else if (type === recordType.audio) {
       const runs = this.#contents.of(handle).runs;
       runs.push(this.at, payload.length - audioPrefixBytes, readUint64(payload, 0));

@@ -1,5 +1,5 @@
-import { markPayloadBytes, putDirectory } from './directory.ts';
-import type { SpanPlace } from './directory.ts';
+import { encodePredecessor, markPayloadBytes, putDirectory } from './directory.ts';
+import type { Predecessor, SpanPlace } from './directory.ts';
 import { FileContents, runStride } from './file-contents.ts';
 import { encodeFileHeader, fileHeaderBytes, fileName } from './file-header.ts';
 import type { FileIdentity } from './file-header.ts';
@@ -68,7 +68,7 @@ export class Segment {
   /** The audio record at the end of the slab, whose header is not sealed yet. */
   #open: { readonly session: SessionState; readonly at: number; bytes: number } | undefined;
 
-  constructor(identity: FileIdentity, createdAtMs: number) {
+  constructor(identity: FileIdentity, createdAtMs: number, previous: Predecessor | undefined) {
     this.identity = identity;
     this.name = fileName(identity);
     this.end = 0;
@@ -76,6 +76,7 @@ export class Segment {
     const at = this.#reserve(header.length);
     this.#slab.set(header, at);
     this.end = fileHeaderBytes;
+    if (previous !== undefined) this.#put(recordType.follows, 0, encodePredecessor(previous));
   }
 
   putAudio(session: SessionState, startSample: number, bytes: Uint8Array, putNumber: number): void {
@@ -87,8 +88,9 @@ export class Segment {
 
   #beginRun(session: SessionState, startSample: number, bytes: Uint8Array): void {
     this.#state(session);
-    const offset = this.end;
     const at = this.#reserve(recordHeaderBytes + audioPrefixBytes + bytes.length);
+    // Only now: making room may have ended a chunk, and that may have put a mark.
+    const offset = this.end;
     writeUint64(this.#slab, at + recordHeaderBytes, startSample);
     this.#slab.set(bytes, at + recordHeaderBytes + audioPrefixBytes);
     this.#open = { session, at, bytes: bytes.length };
@@ -121,11 +123,10 @@ export class Segment {
   }
 
   /** Ends the file with its directory, after which it can be read without a scan. */
-  putDirectory(sessionOf: (handle: number) => SessionState | undefined, putNumber: number): void {
+  putDirectory(sessionOf: (handle: number) => SessionState | undefined): void {
     this.spanPlaces = putDirectory(this.contents, this.durable, sessionOf, (type, handle, payload) =>
       this.#put(type, handle, payload),
     );
-    this.#lastPut = putNumber;
     this.full = true;
     this.cut();
   }

@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { below } from '@crossfade/sdk/core/random';
 import type { Random } from '@crossfade/sdk/core/random';
+import type { Predecessor } from './directory.ts';
 import { writeFully } from './journal-fs.ts';
 import type { JournalFs } from './journal-fs.ts';
 import type { JournalLog } from './journal-log.ts';
@@ -54,6 +55,7 @@ export class Writer {
   readonly #live: Segment[] = [];
   #active: Segment | undefined;
   #activeSinceMs = 0;
+  #previous: Predecessor | undefined;
   #puts = 0;
   #writtenPut = 0;
   #durablePut = 0;
@@ -87,15 +89,15 @@ export class Writer {
 
   /** Encodes one record of about `bytes` and sees to it that it is written. */
   put(bytes: number, encode: (segment: Segment, putNumber: number) => void): void {
-    this.#puts += 1;
-    encode(this.#segmentFor(bytes), this.#puts);
+    this.#encode(bytes, encode);
     if (this.#failure === undefined) this.#writeTimer ??= this.#afterWriteDelay();
   }
 
   /** Resolves when everything put so far is durable; rejects at the first refusal of the disk. */
   commit(): Promise<void> {
     if (this.#durablePut >= this.#puts) return Promise.resolve();
-    if (this.#failure !== undefined) return Promise.reject(this.#unavailable());
+    // While the disk is being tried again the answer is near; between two tries it is known.
+    if (this.#failure?.trying === false) return Promise.reject(this.#unavailable());
     const done = new Promise<void>((resolve, reject) => {
       this.#waiters.push({ target: this.#puts, resolve, reject });
     });
@@ -127,6 +129,12 @@ export class Writer {
     }
   }
 
+  #encode(bytes: number, encode: (segment: Segment, putNumber: number) => void): void {
+    const segment = this.#segmentFor(bytes);
+    this.#puts += 1;
+    encode(segment, this.#puts);
+  }
+
   #segmentFor(bytes: number): Segment {
     const { fileBytesMax, clock, random, state } = this.#options;
     const nowMs = clock.monotonicMs();
@@ -135,7 +143,7 @@ export class Writer {
     if (active !== undefined && !old && active.end + bytes <= fileBytesMax) return active;
     if (active !== undefined) this.#endActive();
     const identity = { sequence: state.takeSequence(), salt: below(random, 0x1_0000_0000) };
-    const segment = new Segment(identity, clock.nowMs());
+    const segment = new Segment(identity, clock.nowMs(), this.#previous);
     this.#active = segment;
     this.#activeSinceMs = nowMs;
     this.#live.push(segment);
@@ -145,8 +153,9 @@ export class Writer {
 
   #endActive(): void {
     const { state } = this.#options;
-    this.#puts += 1;
-    this.#active?.putDirectory((handle) => state.byHandle.get(handle), this.#puts);
+    if (this.#active === undefined) return;
+    this.#active.putDirectory((handle) => state.byHandle.get(handle));
+    this.#previous = { sequence: this.#active.identity.sequence, bytes: this.#active.end };
     this.#active = undefined;
   }
 
@@ -216,8 +225,9 @@ export class Writer {
   async #flush(): Promise<void> {
     const { fs, folder, clock } = this.#options;
     const startMs = clock.monotonicMs();
-    for (const segment of [...this.#live]) {
-      const upTo = segment.written;
+    // Taken together: a later file may be acknowledged only after all that was written before it.
+    const targets = this.#live.map((segment) => ({ segment, upTo: segment.written }));
+    for (const { segment, upTo } of targets) {
       if (upTo === segment.durable || segment.fd === undefined) continue;
       try {
         await fs.datasync(segment.fd);
@@ -315,15 +325,16 @@ export class Writer {
     this.#active = undefined;
     state.loose = state.loose.filter((file) => !failed.some((segment) => file.segment === segment));
     for (const segment of failed) {
+      // Nothing of it was acknowledged: as if it had never been.
       if (segment.durable === 0) continue;
+      this.#previous = { sequence: segment.identity.sequence, bytes: segment.durable };
       segment.contents.cutAt(segment.durable, () => false);
       const { durable, contents, name, identity } = segment;
       state.loose.push({ sequence: identity.sequence, name, contents, durable, end: durable });
     }
     for (const part of chunks) {
       putAgain(part.segment, part.chunks, state, (bytes, encode) => {
-        this.#puts += 1;
-        encode(this.#segmentFor(bytes), this.#puts);
+        this.#encode(bytes, encode);
       });
     }
     for (const segment of failed) this.#cleanup = this.#cleanup.then(() => this.#abandon(segment));
