@@ -7,7 +7,7 @@ import type { Position } from '../rollout/state.ts';
 export function eventText(event: RolloutEvent): string {
   switch (event.type) {
     case 'applied':
-      return `Plan applied: ${event.plan.candidate.variant} (build ${event.plan.candidate.build}) against ${event.plan.control.variant}, ${event.plan.stages.length} stages.`;
+      return `Plan applied: ${event.plan.candidate.variant} (build ${event.plan.candidate.build}) against ${event.plan.control.variant}, ${count(event.plan.stages.length, 'stage')}.`;
     case 'started':
       return 'Started; acceptance evidence or a waiver opens the first stage.';
     case 'accepted':
@@ -45,7 +45,7 @@ export function eventText(event: RolloutEvent): string {
     case 'admission-stopped':
       return `Evaluator ${event.evaluator} admits nobody any more (revision ${event.revision}).`;
     case 'sessions-drained':
-      return `Gateway ${event.gateway} reports ${event.sessions.length} sessions${event.done ? ', none open' : ''}.`;
+      return `Gateway ${event.gateway} reports ${count(event.sessions.length, 'session')}${event.done ? ', none open' : ''}.`;
     case 'rolled-back':
       return 'Rolled back.';
   }
@@ -65,4 +65,8 @@ const valueCharsMax = 60;
 function changeText({ path, before, after }: { path: string; before: unknown; after: unknown }): string {
   const [from, to] = [JSON.stringify(before), JSON.stringify(after)];
   return from.length + to.length > 2 * valueCharsMax ? `${path} changed` : `${path} ${from} → ${to}`;
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -1,0 +1,113 @@
+import { silentLog } from '@crossfade/sdk/core/log';
+import { ManualClock } from '@crossfade/sdk/core/manual-clock';
+import type { RolloutStore, SessionStore } from '../store/store.ts';
+import { EvaluatorRegistry } from './evaluator-registry.ts';
+import { ControlLoop, type ControlLoopOptions } from './loop.ts';
+import { planDocument, sessionOf } from './rollout.fixture.ts';
+import { RolloutManager } from './rollout-manager.ts';
+
+export const halfHourMs = 1_800_000;
+export const hourMs = 3_600_000;
+export const by = { actor: 'ana', reason: 'finals in half the time' };
+export const name = 'streaming-2';
+
+export interface Setting {
+  readonly plan?: object;
+  readonly store: RolloutStore;
+  readonly sessions: SessionStore;
+  readonly clock?: ManualClock;
+  readonly loop?: Partial<ControlLoopOptions>;
+  /** Whether a gateway listens. */
+  readonly gateway?: boolean;
+}
+
+/** One control plane in this process, with traffic on both arms for as long as it is moved on. */
+export class World {
+  readonly clock: ManualClock;
+  readonly store: RolloutStore;
+  readonly sessions: SessionStore;
+  readonly evaluators: EvaluatorRegistry;
+  readonly manager: RolloutManager;
+  readonly loop: ControlLoop;
+  readonly tickMs: number;
+  #sessionCount: number;
+
+  private constructor(
+    setting: Setting,
+    manager: RolloutManager,
+    evaluators: EvaluatorRegistry,
+    clock: ManualClock,
+  ) {
+    this.clock = clock;
+    this.store = setting.store;
+    this.sessions = setting.sessions;
+    this.manager = manager;
+    this.evaluators = evaluators;
+    this.tickMs = setting.loop?.tickMs ?? halfHourMs;
+    this.#sessionCount = clock.nowMs();
+    const { sessions } = this;
+    this.loop = new ControlLoop({
+      manager,
+      sessions,
+      clock,
+      log: silentLog,
+      evaluators,
+      ...setting.loop,
+      tickMs: this.tickMs,
+    });
+  }
+
+  static async open(setting: Setting): Promise<World> {
+    const clock = setting.clock ?? new ManualClock();
+    const evaluators = new EvaluatorRegistry({ clock, leaseMs: 60_000 });
+    if (setting.gateway !== false) evaluators.connected('gateway-1', 'gateway');
+    const manager = await RolloutManager.open({
+      store: setting.store,
+      clock,
+      witnesses: () => evaluators.witnesses(),
+    });
+    if (manager.states().length === 0) {
+      await manager.apply(setting.plan ?? planDocument, by);
+      await manager.start(name, by);
+      await manager.waiveAcceptance(name, by);
+    }
+    return new World(setting, manager, evaluators, clock);
+  }
+
+  get status() {
+    return this.manager.status(name);
+  }
+
+  /** Moves on tick by tick while sessions end in both arms, until `until` holds or `ticksMax` are over. */
+  async run(
+    until: () => boolean,
+    traffic: { finalMs?: number; perArm?: number } = {},
+    ticksMax = 1_000,
+  ): Promise<number> {
+    for (let ticks = 0; ticks < ticksMax; ticks++) {
+      if (until()) return ticks;
+      this.clock.advance(this.tickMs);
+      await this.traffic(traffic);
+      await this.loop.tick();
+    }
+    return ticksMax;
+  }
+
+  async traffic({ finalMs = 400, perArm = 2 }: { finalMs?: number; perArm?: number } = {}): Promise<void> {
+    const { epoch } = this.status;
+    for (let i = 0; i < perArm; i++) {
+      for (const arm of ['candidate', 'control'] as const) {
+        const id = `session-${this.#sessionCount++}-${arm}`;
+        const late = arm === 'candidate' ? { finalMs } : {};
+        await this.sessions.saveSession(
+          sessionOf({ id, arm, epoch, endedAtMs: this.clock.nowMs(), ...late }),
+          null,
+        );
+      }
+    }
+  }
+
+  async types(): Promise<readonly string[]> {
+    return (await this.manager.history(name)).map(({ type }) => type);
+  }
+}
