@@ -13,6 +13,7 @@ function report(...files: readonly Partial<File>[]): VitestReport {
   return { success: true, testResults: whole };
 }
 
+const host = { platform: 'linux', isRoot: true };
 const passing = { fullName: 'a promise', status: 'passed' };
 const failing = { fullName: 'a lie', status: 'failed' };
 const skipped = { fullName: 'engine speaks', status: 'skipped' };
@@ -29,14 +30,14 @@ test('passed and failed tests are counted', () => {
 });
 
 test('a skip that nobody explained is a failure', () => {
-  const count = countTests(report({ assertionResults: [passing, skipped] }), 0, []);
+  const count = countTests(report({ assertionResults: [passing, skipped] }), 0, [], host);
 
   expect(count).toMatchObject({ passed: 1, failed: 1 });
   expect(count.problems[0]).toContain('packages/sdk/src/a.test.ts > engine speaks: skipped');
 });
 
 test('a skip that is listed with its reason is told and passes', () => {
-  const count = countTests(report({ assertionResults: [passing, skipped] }), 0, known);
+  const count = countTests(report({ assertionResults: [passing, skipped] }), 0, known, host);
 
   expect(count).toMatchObject({ passed: 1, failed: 0 });
   expect(count.known).toEqual(['packages/sdk/src/a.test.ts > engine speaks (needs a sound card)']);
@@ -45,7 +46,21 @@ test('a skip that is listed with its reason is told and passes', () => {
 test('a listed skip without a reason is a failure', () => {
   const unexplained = [{ test: 'packages/sdk/src/a.test.ts', reason: ' ' }];
 
-  expect(countTests(report({ assertionResults: [passing, skipped] }), 0, unexplained).failed).toBe(1);
+  expect(countTests(report({ assertionResults: [passing, skipped] }), 0, unexplained, host).failed).toBe(1);
+});
+
+test('a skip is known only where its entry says', () => {
+  const failed = (entry: object): number =>
+    countTests(
+      report({ assertionResults: [passing, skipped] }),
+      0,
+      known.map((skip) => ({ ...skip, ...entry })),
+      host,
+    ).failed;
+
+  expect([failed({ on: ['linux'] }), failed({ on: ['darwin'] }), failed({ unless: 'root' })]).toEqual([
+    0, 1, 1,
+  ]);
 });
 
 test('a file that did not load is a failure', () => {
@@ -60,9 +75,12 @@ test('a file that did not load is a failure', () => {
 });
 
 test('a run that ends badly though every test passed is a failure', () => {
-  expect(countTests(report({ assertionResults: [passing] }), 1, [])).toMatchObject({ passed: 1, failed: 1 });
+  expect(countTests(report({ assertionResults: [passing] }), 1, [], host)).toMatchObject({
+    passed: 1,
+    failed: 1,
+  });
 });
 
 test('a run of no tests is a failure', () => {
-  expect(countTests(report(), 0, [])).toMatchObject({ passed: 0, failed: 1 });
+  expect(countTests(report(), 0, [], host)).toMatchObject({ passed: 0, failed: 1 });
 });

@@ -2,6 +2,26 @@
 export interface KnownSkip {
   readonly test: string;
   readonly reason: string;
+  /** Platforms of Node on which it is known; everywhere when absent. */
+  readonly on?: readonly string[];
+  /** Known for everybody but root. */
+  readonly unless?: 'root';
+}
+
+/** Where a run takes place, as far as a skip may depend on it. */
+export interface Host {
+  readonly platform: string;
+  readonly isRoot: boolean;
+}
+
+function isKnown(skip: KnownSkip, name: string, host: Host): boolean {
+  const isHere = skip.on === undefined || skip.on.includes(host.platform);
+  return (
+    isHere &&
+    !(skip.unless === 'root' && host.isRoot) &&
+    name.startsWith(skip.test) &&
+    skip.reason.trim() !== ''
+  );
 }
 
 /** The part of vitest's JSON report that we read. */
@@ -44,7 +64,7 @@ export function countTests(
       if (test.status === 'passed') passed++;
       else if (test.status === 'failed') failed++;
       else {
-        const skip = knownSkips.find((entry) => name.startsWith(entry.test) && entry.reason.trim() !== '');
+        const skip = knownSkips.find((entry) => isKnown(entry, name, host));
         if (skip === undefined) problems.push(`${name}: skipped, and test/known-skips.json does not say why`);
         else known.push(`${name} (${skip.reason})`);
       }

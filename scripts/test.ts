@@ -44,7 +44,10 @@ async function vitest(suite: 'fast' | 'slow'): Promise<TestCount> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return single(suite, [`expected a report of vitest, got exit code ${exitCode} and none (${reason})`]);
   }
-  return countTests(report, exitCode, knownSkips);
+  return countTests(report, exitCode, knownSkips, {
+    platform: process.platform,
+    isRoot: process.getuid?.() === 0,
+  });
 }
 
 async function demo(): Promise<TestCount> {
