@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 
 const main = new URL('../dist/cli/main.js', import.meta.url);
 if (!existsSync(fileURLToPath(main))) {
-  console.error('crossfade: expected a built program in packages/crossfade/dist, got none. Run: npm run build');
+  console.error(
+    'crossfade: expected a built program in packages/crossfade/dist, got none. Run: npm run build',
+  );
   process.exit(2);
 }
 await import(main.href);

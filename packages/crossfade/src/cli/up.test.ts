@@ -52,10 +52,18 @@ async function untilGone(pids: readonly number[]): Promise<void> {
 }
 
 describe('crossfade up', () => {
-  it('ends all processes and exits 0 on SIGTERM, and other commands then find no system', async () => {
+  it('serves the other commands until SIGTERM, then ends all processes and exits 0', async () => {
     const data = newFolder();
     const { child, pids } = await up(data);
     expect((await run(['rollout', 'status', '--json', '--data', data])).out).toBe('{"rollouts":[]}');
+    const { err, code: unknown } = await run(['session', 'show', 'nobody', '--data', data]);
+    expect(err).toMatch(/Expected the id of a session/);
+    expect(unknown).toBe(1);
+    expect(await run(['up', '--port', '0', '--data', data])).toMatchObject({
+      code: 3,
+      err: expect.stringContaining(`process ${child.pid}`),
+    });
+    expectOneLogEach(data);
     child.kill('SIGTERM');
     const [code] = (await once(child, 'exit')) as [number];
     expect(code).toBe(0);
@@ -71,28 +79,19 @@ describe('crossfade up', () => {
     const second = await up(data);
     expect(second.pids.every(isAlive)).toBe(true);
   }, 40_000);
-
-  it('answers GET /sessions/:id for an unknown session with a sentence, as session show does', async () => {
-    const data = newFolder();
-    await up(data);
-    const { err, code } = await run(['session', 'show', 'nobody', '--data', data]);
-    expect(err).toMatch(/Expected the id of a session/);
-    expect(code).toBe(1);
-  }, 40_000);
-
-  it('logs each process in JSON lines, in a file of its own', async () => {
-    const data = newFolder();
-    await up(data);
-    const logs = readdirSync(join(data, 'logs'));
-    expect(logs.sort()).toEqual(['control-plane.log', 'gateway.log', 'legacy.log', 'streaming.log']);
-    for (const log of logs) {
-      const lines = readFileSync(join(data, 'logs', log), 'utf8')
-        .trim()
-        .split('\n');
-      expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toContain('ready');
-    }
-  }, 40_000);
 });
+
+/** Each process logs JSON lines into a file of its own. */
+function expectOneLogEach(data: string): void {
+  const logs = readdirSync(join(data, 'logs'));
+  expect(logs.sort()).toEqual(['control-plane.log', 'gateway.log', 'legacy.log', 'streaming.log']);
+  for (const log of logs) {
+    const lines = readFileSync(join(data, 'logs', log), 'utf8')
+      .trim()
+      .split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toContain('ready');
+  }
+}
 
 describe('crossfade process', () => {
   it('says that it is not started by hand', async () => {

@@ -41,6 +41,8 @@ export interface GatewayOptions {
   readonly upstreams: readonly Upstream[];
   /** Serves whoever has no decision, and takes over from a candidate that fails. */
   readonly controlUpstream: string;
+  /** The control side of the rollout that took a decision, where it is another upstream than `controlUpstream`. */
+  readonly controlOf?: (decision: EvaluationResult) => string | undefined;
   readonly journal: Journal;
   readonly sessions: SessionStore;
   readonly evaluator: Decider;
@@ -261,10 +263,12 @@ class RunningGateway implements Gateway {
   }
 
   #newSession(sessionId: string, handshake: Handshake): LiveSession {
-    const { flag, evaluator, controlUpstream, clock } = this.#options;
+    const { flag, evaluator, clock } = this.#options;
+    const decision = evaluator.evaluate(flag, handshake.context);
+    const controlUpstream = this.#controlOf(decision);
     const assignment = assign({
       flag,
-      decision: evaluator.evaluate(flag, handshake.context),
+      decision,
       knownUpstreams: new Set(this.#context.upstreams.keys()),
       controlUpstream,
       userHash: handshake.userHash,
@@ -280,6 +284,12 @@ class RunningGateway implements Gateway {
     this.#sessions.set(session.sessionId, session);
     this.#drains.joined(session);
     return session;
+  }
+
+  /** Where sessions of this decision go when the candidate fails or is taken back. */
+  #controlOf(decision: EvaluationResult): string {
+    const named = this.#options.controlOf?.(decision);
+    return named !== undefined && this.#context.upstreams.has(named) ? named : this.#options.controlUpstream;
   }
 
   async #resume(request: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): Promise<void> {

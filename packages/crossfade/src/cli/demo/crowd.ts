@@ -23,6 +23,7 @@ export class Crowd {
   readonly #sessions: DemoSession[] = [];
   readonly #lanes: Promise<void>[] = [];
   readonly #waits = new Set<() => void>();
+  readonly #cut = new AbortController();
   #speaking = 0;
   #isStopping = false;
 
@@ -51,6 +52,12 @@ export class Crowd {
     return this.#sessions;
   }
 
+  /** Everybody hangs up at once: the demo is broken off. */
+  async cut(): Promise<void> {
+    this.#cut.abort();
+    await this.stop();
+  }
+
   async #runLane(lane: number): Promise<void> {
     const { plan, voice, gatewayUrl, clock } = this.#options;
     for (const planned of laneSessions(plan, lane)) {
@@ -60,7 +67,15 @@ export class Crowd {
       const { targetingKey, attributes } = planned.user;
       this.#speaking += 1;
       const model = planned.engine;
-      const spoken = await speakSession({ gatewayUrl, model, targetingKey, attributes, audio, clock });
+      const spoken = await speakSession({
+        gatewayUrl,
+        model,
+        targetingKey,
+        attributes,
+        audio,
+        clock,
+        signal: this.#cut.signal,
+      });
       this.#speaking -= 1;
       this.#sessions.push({ planned, script: audio.script, spoken });
     }

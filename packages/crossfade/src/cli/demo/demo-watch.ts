@@ -79,15 +79,15 @@ export class DemoWatch {
     for (let told = ''; ;) {
       signal.throwIfAborted();
       const status = await this.#status(name);
-      const stage = `${status.state} ${status.stage?.name ?? ''}`;
-      if (stage !== told && status.verdict?.verdict === 'fail') this.#tell(`  ${status.verdict.sentence}`);
-      told = stage;
+      const sentence = status.verdict?.verdict === 'fail' ? status.verdict.sentence : '';
+      if (sentence !== told && sentence !== '') this.#tell(`  The judge: ${sentence}`);
+      told = sentence;
       if (status.state === 'completed' || status.state === 'rolled-back') return status;
       if (this.#clock.monotonicMs() - startedAtMs > limitMs) {
         const why = status.holding ?? status.verdict?.sentence ?? 'no reason is known';
         throw new CrossfadeError(
           'TIMEOUT',
-          `Expected ${name} to end within ${limitMs / 1_000} s, got ${stage}: ${why}`,
+          `Expected ${name} to end within ${limitMs / 1_000} s, it is ${status.state}: ${why}`,
         );
       }
       await this.#wait(lookEveryMs);

@@ -32,6 +32,8 @@ export interface LiveSessionOptions {
   readonly attributes: Readonly<Record<string, string>>;
   readonly audio: DemoAudio;
   readonly clock: Clock;
+  /** Aborts: hang up at once. */
+  readonly signal?: AbortSignal;
 }
 
 /** What microphones and browsers send at once, ms. */
@@ -83,9 +85,12 @@ class LiveSession {
     });
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('error', (error) => (this.#error ??= messageOf(error)));
+    const hangUp = (): void => socket.terminate();
+    this.#options.signal?.addEventListener('abort', hangUp, { once: true });
     return new Promise((resolve) => {
       socket.on('close', (code) => {
         this.#cancel();
+        this.#options.signal?.removeEventListener('abort', hangUp);
         if (!this.#saidDone) this.#error ??= `closed with ${code} before the whole transcript`;
         resolve(this.#outcome());
       });

@@ -127,6 +127,7 @@ class Demo {
         durationMs: this.#options.clock.monotonicMs() - this.#startedAtMs,
       });
     } finally {
+      await this.#crowd.cut();
       await this.#watch.close();
     }
   }

@@ -43,10 +43,10 @@ describe('traffic', () => {
     expect(Math.max(...lengths)).toBeLessThan(10_000);
   });
 
-  it('makes one user in twelve internal', () => {
+  it('makes one user in five internal', () => {
     const internal = Array.from({ length: 240 }, (_, i) => demoUser(i)).filter(({ attributes }) =>
       attributes['email']!.endsWith('@crossfade.example'),
     );
-    expect(internal).toHaveLength(20);
+    expect(internal).toHaveLength(48);
   });
 });

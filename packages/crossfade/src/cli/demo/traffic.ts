@@ -35,8 +35,8 @@ const openModelLanes = 2;
 /** One lane in this many speaks probe words, whose truth is known to the sample. */
 const probeEvery = 4;
 const usersPerLane = 6;
-/** One user in this many belongs to the company. */
-const internalEvery = 12;
+/** One user in this many belongs to the company: enough for evidence within seconds. */
+const internalEvery = 5;
 /** Lengths of sessions, ms; a sentence takes about 2.5 s. */
 const toneLengthMs = { min: 4_000, max: 10_000 } as const;
 const sentencesPerSession = { min: 1, max: 3 } as const;

@@ -3,6 +3,7 @@ import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { systemIds } from '@crossfade/sdk/core/ids';
 import { Evaluator } from '@crossfade/sdk/flags/evaluator';
+import type { EvaluationResult, Flag } from '@crossfade/sdk/flags/ruleset';
 import type { Logger } from 'pino';
 import { ControlLink } from '../../gateway/control-link.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
@@ -55,6 +56,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
     flag: config.flag,
     upstreams,
     controlUpstream: config.control ?? (upstreams[0] as Upstream).name,
+    controlOf: (decision) => controlOf(evaluator.ruleset?.flags[config.flag], decision),
     journal,
     sessions,
     evaluator,
@@ -80,6 +82,12 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   };
 }
 
+/** The upstream that the control variant of a decision's rollout names. */
+export function controlOf(flag: Flag | undefined, { rollout }: EvaluationResult): string | undefined {
+  const value = rollout === undefined ? undefined : flag?.variants[rollout.controlVariant];
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** Every address the gateway may route to: the system's own pipelines, started or not yet, and outside ones. */
 export function upstreamsOf(
   config: SystemConfig,
@@ -101,7 +109,7 @@ export function upstreamsOf(
 }
 
 /** The comma-separated keys of an environment variable; none without one. */
-function keysFrom(name: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
+export function keysFrom(name: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
   if (name === undefined) return [];
   return fromEnv(name, env)
     .split(',')
