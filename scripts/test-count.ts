@@ -52,6 +52,7 @@ export function countTests(
   report: VitestReport,
   exitCode: number,
   knownSkips: readonly KnownSkip[],
+  host: Host,
 ): TestCount {
   let passed = 0;
   let failed = 0;
