@@ -9,7 +9,8 @@ export interface KnownEvaluator {
   readonly id: string;
   readonly role: EvaluatorRole;
   readonly connected: boolean;
-  readonly heardAtMs: number;
+  /** Since it was heard last, ms; 0 while its stream is open. */
+  readonly silentMs: number;
   /** Latest revision it said it serves; null: it never said. */
   readonly revision: number | null;
 }
@@ -19,6 +20,12 @@ const evaluatorsMax = 10_000;
 
 /** Silent for this long and it is forgotten: its leases were over long before. */
 const forgetAfterMs = 3_600_000;
+
+/**
+ * After a start, evaluators that run come back within this time: the longest wait of a gateway's link between two
+ * attempts is 5 s, and a stream that fell silent is given up after 10 s.
+ */
+const warmUpMs = 15_000;
 
 interface Entry {
   role: EvaluatorRole;
@@ -35,10 +42,12 @@ export class EvaluatorRegistry {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #entries = new Map<string, Entry>();
+  readonly #startedAt: { readonly wallMs: number; readonly monotonicMs: number };
 
   constructor(options: { readonly clock: Clock; readonly leaseMs: number }) {
     this.#clock = options.clock;
     this.#leaseMs = options.leaseMs;
+    this.#startedAt = { wallMs: this.#clock.nowMs(), monotonicMs: this.#clock.monotonicMs() };
   }
 
   /** An evaluator opened a stream; the answer ends it, and calling that twice does nothing. */
@@ -61,19 +70,28 @@ export class EvaluatorRegistry {
   }
 
   list(): readonly KnownEvaluator[] {
+    const nowMs = this.#clock.monotonicMs();
     return [...this.#entries].map(([id, { role, connections, heardAtMs, revision }]) => ({
       id,
       role,
       connected: connections > 0,
-      heardAtMs: connections > 0 ? this.#clock.monotonicMs() : heardAtMs,
+      silentMs: connections > 0 ? 0 : nowMs - heardAtMs,
       revision,
     }));
   }
 
+  /**
+   * Whether witnesses called at `atMs` (wall time) may lack somebody who only has to come back: just after a start.
+   */
+  mayLackWitnesses(atMs: number): boolean {
+    return (
+      atMs >= this.#startedAt.wallMs && this.#clock.monotonicMs() - this.#startedAt.monotonicMs < warmUpMs
+    );
+  }
+
   /** Those that may still serve a candidate: heard within their lease, gateways apart because they answer drains. */
   witnesses(): Required<Witnesses> {
-    const sinceMs = this.#clock.monotonicMs() - this.#leaseMs;
-    const alive = this.list().filter(({ heardAtMs }) => heardAtMs >= sinceMs);
+    const alive = this.list().filter(({ silentMs }) => silentMs <= this.#leaseMs);
     return {
       evaluators: alive.map(({ id }) => id),
       gateways: alive.filter(({ role }) => role === 'gateway').map(({ id }) => id),

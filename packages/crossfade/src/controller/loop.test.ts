@@ -129,12 +129,35 @@ describe('the control loop', () => {
     await store.close();
   });
 
+  it('waits for gateways to come back before it closes a rollback that began just after a start', async () => {
+    const world = await openWorld({ gateway: false, loop: { tickMs: 1_000 } });
+    await world.manager.rollback(name, by);
+    await world.run(() => world.status.state === 'rolled-back', { perArm: 0 }, 10);
+    expect(world.status.state).toBe('rolling-back');
+    expect(world.manager.ruleset().drains).toHaveLength(1);
+
+    const actor = { kind: 'automatic', name: 'gateway-1' } as const;
+    const sessions = [{ sessionId: 's-1', outcome: 'open', samplesLost: 0 }] as const;
+    const report = { type: 'drain-report', gateway: 'gateway-1', actor, reason: 'report' } as const;
+    await world.manager.tell(name, { ...report, sessions, done: false });
+    await world.run(() => false, { perArm: 0 }, 30);
+    expect(world.status.state).toBe('rolling-back');
+    const ended = sessions.map((session) => ({ ...session, outcome: 'migrated' as const }));
+    await world.manager.tell(name, { ...report, sessions: ended, done: true });
+    await world.loop.tick();
+    expect(world.status).toMatchObject({
+      state: 'rolled-back',
+      receipt: { sessions: [{ outcome: 'migrated' }] },
+    });
+  });
+
   it('carries a rollback over a restart', async () => {
     const clock = new ManualClock();
     const store = createMemoryRolloutStore();
     const before = await openWorld({ store, clock, loop: { tickMs: 1_000 } });
     await before.manager.rollback(name, by);
 
+    clock.advance(1_000);
     const after = await openWorld({ store, clock, loop: { tickMs: 1_000 } });
     const actor = { kind: 'automatic', name: 'gateway-1' } as const;
     await after.manager.tell(name, {

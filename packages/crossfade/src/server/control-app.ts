@@ -72,6 +72,7 @@ export function createControlApp(options: ControlAppOptions): Hono {
 
 function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
   const { manager, evaluators } = options;
+  app.get('/v1/evaluators', (context) => context.json({ evaluators: evaluators.list() }));
   app.get('/v1/ruleset', (context) => context.json(manager.ruleset()));
   app.get('/v1/ruleset/stream', (context) => {
     const what = 'a query such as ?evaluator=gateway-1&role=gateway';
