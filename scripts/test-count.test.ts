@@ -24,6 +24,7 @@ test('passed and failed tests are counted', () => {
     report({ assertionResults: [passing, passing, failing], status: 'failed' }),
     1,
     [],
+    host,
   );
 
   expect(count).toMatchObject({ passed: 2, failed: 1, problems: [] });
@@ -68,6 +69,7 @@ test('a file that did not load is a failure', () => {
     report({ assertionResults: [passing] }, { status: 'failed', message: 'SyntaxError\nat …' }),
     1,
     [],
+    host,
   );
 
   expect(count).toMatchObject({ passed: 1, failed: 1 });
