@@ -47,7 +47,7 @@ function parseText(text: string): unknown {
   if (text.length > planCharsMax) {
     throw invalid([{ path: '', expected: `at most ${planCharsMax} characters`, got: `${text.length}` }]);
   }
-  const document = parseDocument(text, { prettyErrors: true, logLevel: 'silent' });
+  const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
   const [error] = document.errors;
   if (error !== undefined) {
     const [first = error.message] = error.message.split('\n');
@@ -76,8 +76,10 @@ function mistakesOf(issue: Issue): readonly PlanMistake[] {
     const expected = issue.issues[0]?.message ?? 'another name';
     return [{ path, expected: `a name of ${expected}`, got: describe(issue.path.at(-1)) }];
   }
-  // Objects are the one type whose message the schema leaves to zod.
-  const expected = issue.message.startsWith('Invalid input: expected object') ? 'an object' : issue.message;
+  // The two messages that the schema leaves to zod.
+  const expected = issue.message.startsWith('Invalid input: expected object')
+    ? 'an object'
+    : issue.message.replace(/^Invalid input: expected nonoptional.*/, 'a value');
   return [{ path, expected, got: describe(issue.input) }];
 }
 

@@ -1,14 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
-import {
-  chain,
-  ChainCheck,
-  checkAppend,
-  conflict,
-  emptyHead,
-  readLimit,
-  readLimitMax,
-  type ChainHead,
-} from '../chain.ts';
+import { chain, ChainCheck, checkAppend, conflict, emptyHead, readLimit, type ChainHead } from '../chain.ts';
 import type { RolloutStore, StoredEvent } from '../store.ts';
 import { Database, type Row } from './database.ts';
 import { rolloutMigrations } from './migrations.ts';
@@ -19,6 +11,9 @@ export interface SqliteRolloutStoreOptions {
   /** Stamps when notifications left. */
   readonly clock?: Clock;
 }
+
+/** Records between two turns of the event loop: about 10 ms of hashing. */
+const verifyPageRows = 1_000;
 
 /**
  * Rollouts in one SQLite file. An append is one transaction with `synchronous = FULL`: once it resolved it survives
@@ -107,27 +102,28 @@ class SqliteRolloutStore implements RolloutStore {
     return rows.map(eventOf);
   }
 
-  /** In pages; ends at the first damage. The head is read first: appends meanwhile are not taken for damage. */
+  /** In pages, so that a long log does not hold up the process; what is appended meanwhile is left to the next time. */
   async verify() {
-    const head = this.#head();
+    const { head, lastSequence } = this.#extent();
     const check = new ChainCheck();
-    for (let after = 0; after < head.sequence;) {
-      const page = this.#read(after, undefined, readLimitMax).filter(
-        ({ sequence }) => sequence <= head.sequence,
-      );
+    for (let after = 0; after < lastSequence; await nextTurn()) {
+      const page = this.#read(after, undefined, verifyPageRows);
       for (const event of page) {
+        if (event.sequence > lastSequence) break;
         const damage = check.next(event);
         if (damage !== null) return damage;
       }
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.sequence;
-    }
-    const beyond = this.#db.get('SELECT MAX(sequence) AS sequence FROM events');
-    if (head.sequence === 0 && beyond?.['sequence'] !== null) {
-      return { sequence: 1, problem: 'The head of the chain is missing.' };
+      after = page.at(-1)?.sequence ?? lastSequence;
     }
     return check.end(head);
+  }
+
+  /** The head of the chain and the last record that is there, at one moment. */
+  #extent(): { readonly head: ChainHead; readonly lastSequence: number } {
+    return this.#db.transaction(() => {
+      const row = this.#db.get('SELECT MAX(sequence) AS sequence FROM events');
+      return { head: this.#head(), lastSequence: Number(row?.['sequence'] ?? 0) };
+    });
   }
 
   async pendingOutbox(limit: number) {

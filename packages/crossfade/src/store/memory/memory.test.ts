@@ -1,0 +1,6 @@
+import { describeRolloutStore, describeSessionStore } from '../store.contract.ts';
+import { createMemoryRolloutStore } from './events.ts';
+import { createMemorySessionStore } from './sessions.ts';
+
+describeRolloutStore('memory', async () => createMemoryRolloutStore());
+describeSessionStore('memory', async () => createMemorySessionStore());

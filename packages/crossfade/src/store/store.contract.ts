@@ -1,0 +1,272 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { recordOf } from '../analysis/record.fixture.ts';
+import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
+import { appendEventsMax, genesisHash, hashOf, payloadCharsMax } from './chain.ts';
+import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
+
+const event = (n: number): NewEvent => ({
+  type: 'judged',
+  payload: JSON.stringify({ n, text: 'é\u0000😀' }),
+});
+const item = (id: string): OutboxItem => ({ id, kind: 'paused', payload: `{"id":"${id}"}` });
+
+/** What every rollout store promises; each adapter runs it. */
+export function describeRolloutStore(name: string, open: () => Promise<RolloutStore>): void {
+  const opened: RolloutStore[] = [];
+  const openStore = async () => {
+    const store = await open();
+    opened.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()));
+  });
+
+  describe(`${name}: append and read`, () => {
+    test('what was appended is read back as it was, numbered without gaps, in order', async () => {
+      const store = await openStore();
+      const first = await store.append('a', 0, [event(1), event(2)], [], 1_000);
+      const second = await store.append('b', 0, [event(3)], [], 2_000.5);
+      const all = await store.read();
+      expect(all).toEqual([...first, ...second]);
+      expect(
+        all.map(({ sequence, stream, streamRevision, atMs }) => [sequence, stream, streamRevision, atMs]),
+      ).toEqual([
+        [1, 'a', 1, 1_000],
+        [2, 'a', 2, 1_000],
+        [3, 'b', 1, 2_000.5],
+      ]);
+      expect(all[1]).toMatchObject(event(2));
+    });
+
+    test('every record carries the hash of the one before it and its own', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1), event(2)], [], 1);
+      await store.append('b', 0, [event(3)], [], 2);
+      let previousHash = genesisHash;
+      for (const record of await store.read()) {
+        expect(record.previousHash).toBe(previousHash);
+        expect(record.hash).toBe(hashOf(record));
+        previousHash = record.hash;
+      }
+      expect(await store.verify()).toBeNull();
+    });
+
+    test.each([0, 1, 3])(
+      'a writer that expects revision %d of a stream at 2 is told, and nothing changes',
+      async (expected) => {
+        const store = await openStore();
+        await store.append('a', 0, [event(1), event(2)], [], 1);
+        await expect(store.append('a', expected, [event(3)], [item('x')], 2)).rejects.toMatchObject({
+          code: 'STORE_CONFLICT',
+          detail: { stream: 'a', expected, actual: 2 },
+        });
+        expect(await store.read()).toHaveLength(2);
+        expect(await store.pendingOutbox(10)).toEqual([]);
+      },
+    );
+
+    test('of two writers at once one wins', async () => {
+      const store = await openStore();
+      const both = await Promise.allSettled([1, 2].map((n) => store.append('a', 0, [event(n)], [], n)));
+      expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(await store.read()).toHaveLength(1);
+    });
+
+    test('streams do not meet, and a stream is read alone', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [], 1);
+      await store.append('a%', 0, [event(2)], [], 2);
+      await store.append('a', 1, [event(3)], [], 3);
+      expect((await store.read({ stream: 'a' })).map(({ sequence }) => sequence)).toEqual([1, 3]);
+      expect((await store.read({ stream: 'a', after: 1 })).map(({ sequence }) => sequence)).toEqual([3]);
+      expect(await store.read({ stream: 'nobody' })).toEqual([]);
+    });
+
+    test('reads in pages: after, limit, and 1,000 when nothing is said', async () => {
+      const store = await openStore();
+      const many = Array.from({ length: appendEventsMax }, (_, n) => event(n));
+      await store.append('a', 0, many, [], 1);
+      await store.append('a', many.length, [event(0)], [], 2);
+      expect(await store.read()).toHaveLength(1_000);
+      expect((await store.read({ after: 999 })).map(({ sequence }) => sequence)).toEqual([1_000, 1_001]);
+      expect((await store.read({ after: 5, limit: 2 })).map(({ sequence }) => sequence)).toEqual([6, 7]);
+      expect(await store.read({ limit: 0 })).toEqual([]);
+      expect(await store.verify()).toBeNull();
+    });
+
+    test('an append without events still carries its notices', async () => {
+      const store = await openStore();
+      expect(await store.append('a', 0, [], [item('x')], 1)).toEqual([]);
+      expect(await store.read()).toEqual([]);
+      expect(await store.pendingOutbox(1)).toHaveLength(1);
+    });
+
+    test.each([
+      ['too many events', Array.from({ length: appendEventsMax + 1 }, (_, n) => event(n))],
+      ['too large an event', [{ type: 'judged', payload: 'x'.repeat(payloadCharsMax + 1) }]],
+    ])('%s are refused before anything is written', async (_, events) => {
+      const store = await openStore();
+      await expect(store.append('a', 0, events, [], 1)).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
+      expect(await store.read()).toEqual([]);
+    });
+
+    test('an empty store verifies', async () => {
+      expect(await (await openStore()).verify()).toBeNull();
+    });
+
+    test('a closed store says so, and closing twice is fine', async () => {
+      const store = await openStore();
+      await store.close();
+      await store.close();
+      await expect(store.read()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      await expect(store.append('a', 0, [event(1)], [], 1)).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+      });
+    });
+  });
+
+  describe(`${name}: outbox`, () => {
+    test('items wait in order until they are settled', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x'), item('y')], 7);
+      expect(await store.pendingOutbox(10)).toEqual([
+        { ...item('x'), createdAtMs: 7, attempts: 0 },
+        { ...item('y'), createdAtMs: 7, attempts: 0 },
+      ]);
+      expect(await store.pendingOutbox(1)).toHaveLength(1);
+      await store.settleOutbox('x', { sent: true });
+      expect((await store.pendingOutbox(10)).map(({ id }) => id)).toEqual(['y']);
+    });
+
+    test('a failed attempt is counted and the item stays', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x')], 1);
+      await store.settleOutbox('x', { sent: false, error: 'refused' });
+      await store.settleOutbox('x', { sent: false, error: 'refused' });
+      expect(await store.pendingOutbox(10)).toMatchObject([{ id: 'x', attempts: 2 }]);
+    });
+
+    test('an id that was used is not taken again, sent or not', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x')], 1);
+      await store.append('a', 1, [event(2)], [item('x')], 2);
+      expect(await store.pendingOutbox(10)).toHaveLength(1);
+      await store.settleOutbox('x', { sent: true });
+      await store.append('a', 2, [event(3)], [item('x')], 3);
+      await store.settleOutbox('x', { sent: false, error: 'late' });
+      expect(await store.pendingOutbox(10)).toEqual([]);
+    });
+
+    test('settling what is not there changes nothing', async () => {
+      const store = await openStore();
+      await store.settleOutbox('nobody', { sent: true });
+      expect(await store.pendingOutbox(10)).toEqual([]);
+    });
+  });
+}
+
+const transcriptOf = (sessionId: string): StoredTranscript => ({
+  sessionId,
+  sampleRate: 16_000,
+  entries: [{ segmentId: '1', start: 0, end: 10, text: 'né\u0000😀', words: [], upstream: 'candidate' }],
+});
+
+function sessionOf(id: string, rollout?: string): SessionRecord {
+  const record = recordOf({ id });
+  const { rollout: _, ...assignment } = record.assignment;
+  return {
+    ...record,
+    assignment: rollout === undefined ? assignment : { ...assignment, rollout: { name: rollout, epoch: 1 } },
+  };
+}
+
+/** What every session store promises; each adapter runs it. */
+export function describeSessionStore(name: string, open: () => Promise<SessionStore>): void {
+  const opened: SessionStore[] = [];
+  const openStore = async () => {
+    const store = await open();
+    opened.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()));
+  });
+
+  describe(`${name}: sessions`, () => {
+    test('a session is stored exactly once: a repeat changes nothing and answers false', async () => {
+      const store = await openStore();
+      expect(await store.saveSession(sessionOf('s1'), transcriptOf('s1'))).toBe(true);
+      const again = { ...sessionOf('s1'), model: 'another' };
+      expect(await store.saveSession(again, { ...transcriptOf('s1'), entries: [] })).toBe(false);
+      expect(await store.record('s1')).toEqual(sessionOf('s1'));
+      expect(await store.transcript('s1')).toEqual(transcriptOf('s1'));
+      expect(await store.records()).toHaveLength(1);
+    });
+
+    test('a record may come without its transcript', async () => {
+      const store = await openStore();
+      await store.saveSession(sessionOf('s1'), null);
+      expect(await store.transcript('s1')).toBeUndefined();
+      expect(await store.record('nobody')).toBeUndefined();
+    });
+
+    test('what is stored does not change with the object it came from', async () => {
+      const store = await openStore();
+      const record = structuredClone(sessionOf('s1')) as { model: string } & SessionRecord;
+      await store.saveSession(record, null);
+      record.model = 'changed';
+      expect((await store.record('s1'))?.model).toBe(sessionOf('s1').model);
+      const read = (await store.record('s1')) as { model: string };
+      read.model = 'changed';
+      expect((await store.records())[0]?.record.model).toBe(sessionOf('s1').model);
+    });
+
+    test('records are read in order of their coming, in pages, of one rollout if named', async () => {
+      const store = await openStore();
+      for (const [id, rollout] of [
+        ['s1', 'a'],
+        ['s2', undefined],
+        ['s3', 'b'],
+        ['s4', 'a'],
+      ] as const) {
+        await store.saveSession(sessionOf(id, rollout), null);
+      }
+      const ids = async (options?: Parameters<SessionStore['records']>[0]) =>
+        (await store.records(options)).map(({ record }) => record.sessionId);
+      expect(await ids()).toEqual(['s1', 's2', 's3', 's4']);
+      expect(await ids({ rollout: 'a' })).toEqual(['s1', 's4']);
+      expect(await ids({ limit: 2 })).toEqual(['s1', 's2']);
+      const [first] = await store.records({ rollout: 'a', limit: 1 });
+      expect(await ids({ rollout: 'a', after: first?.sequence ?? 0 })).toEqual(['s4']);
+      expect(await ids({ after: (await store.records()).at(-1)?.sequence ?? 0 })).toEqual([]);
+    });
+
+    test('names from the prototype and long names are names like others', async () => {
+      const store = await openStore();
+      for (const id of ['__proto__', 'constructor', 'x'.repeat(10_000)]) {
+        expect(await store.record(id)).toBeUndefined();
+        expect(await store.saveSession(sessionOf(id), null)).toBe(true);
+        expect((await store.record(id))?.sessionId).toBe(id);
+      }
+    });
+
+    test('a reader finds its place again, each reader its own', async () => {
+      const store = await openStore();
+      expect(await store.cursor('judge')).toBe(0);
+      await store.saveCursor('judge', 5);
+      await store.saveCursor('link', 7);
+      await store.saveCursor('judge', 6);
+      expect([await store.cursor('judge'), await store.cursor('link')]).toEqual([6, 7]);
+    });
+
+    test('a closed store says so', async () => {
+      const store = await openStore();
+      await store.close();
+      await expect(store.records()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      await expect(store.saveSession(sessionOf('s1'), null)).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+      });
+    });
+  });
+}
