@@ -106,7 +106,7 @@ class SqliteRolloutStore implements RolloutStore {
   async verify() {
     const { head, lastSequence } = this.#extent();
     const check = new ChainCheck();
-    for (let after = 0; after < lastSequence; await nextTurn()) {
+    for (let after = Number.MIN_SAFE_INTEGER; after < lastSequence; await nextTurn()) {
       const page = this.#read(after, undefined, verifyPageRows);
       for (const event of page) {
         if (event.sequence > lastSequence) break;

@@ -161,7 +161,7 @@ describe('verify', () => {
     [
       'a record that was slipped in behind the last',
       `INSERT INTO events SELECT 6, stream, 9, at_ms, type, payload, hash, hash FROM events WHERE sequence = 5`,
-      { sequence: 6, problem: /not the one that was last/ },
+      { sequence: 6, problem: /changed/ },
     ],
     [
       'the head of the chain removed',
@@ -181,6 +181,28 @@ describe('verify', () => {
     const damage = await store.verify();
     expect(damage?.sequence).toBe(sequence);
     expect(damage?.problem).toMatch(problem);
+    await store.close();
+  });
+
+  test('finds a record that was slipped in before the first, or well hashed behind the last', async () => {
+    const file = folder.newFile();
+    const store = await openRollouts(file);
+    const [first] = await store.append('a', 0, [event(1)], [], 1);
+    const forged = { ...first!, sequence: 2, streamRevision: 2, previousHash: first!.hash };
+    const slip = (sequence: number, revision: number, hash: string) =>
+      tamper(
+        file,
+        `INSERT INTO events SELECT ${sequence}, stream, ${revision}, at_ms, type, payload, hash, '${hash}' FROM events WHERE sequence = 1`,
+      );
+    slip(2, 2, hashOf(forged));
+    expect(await store.verify()).toMatchObject({
+      sequence: 2,
+      problem: expect.stringMatching(/not the one that was last/),
+    });
+    tamper(file, 'DELETE FROM events WHERE sequence = 2');
+    expect(await store.verify()).toBeNull();
+    slip(0, 0, first!.hash);
+    expect(await store.verify()).not.toBeNull();
     await store.close();
   });
 
