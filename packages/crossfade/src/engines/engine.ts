@@ -13,7 +13,12 @@ export interface RecognizedWord {
  */
 export type RecognizerEvent =
   | { readonly type: 'speech-started'; readonly sample: number }
-  | { readonly type: 'partial'; readonly start: number; readonly end: number; readonly words: readonly RecognizedWord[] }
+  | {
+      readonly type: 'partial';
+      readonly start: number;
+      readonly end: number;
+      readonly words: readonly RecognizedWord[];
+    }
   | {
       readonly type: 'final';
       readonly start: number;
@@ -72,4 +77,3 @@ export type EngineName = 'tone' | 'pocketsphinx' | 'pocketsphinx-grammar';
 export type EnginePreflight =
   | { readonly ok: true; readonly detail: string }
   | { readonly ok: false; readonly missing: string; readonly remedy: string };
-

@@ -7,7 +7,8 @@ import type { WebSocket } from 'ws';
 import { clientTextCharactersMax, closeCodes, parseClientMessage } from '../wire/deepgram.ts';
 import { errorOf } from '../wire/deepgram-build.ts';
 import type { GatewayLimits } from './limits.ts';
-import type { LiveSession, SessionClient } from './live-session.ts';
+import type { LiveSession } from './live-session.ts';
+import type { SessionClient } from './session-client.ts';
 
 export class ClientSocket implements SessionClient {
   readonly acks: boolean;

@@ -137,8 +137,8 @@ class RunningGateway implements Gateway {
       limits: this.#limits,
       clock: options.clock,
       log: options.log,
-      onDrainProgress: (session) => this.#drains.progressed(session, null),
-      onEnded: (session, record) => this.#onEnded(session, record),
+      onDrainProgress: (sessionId) => this.#onDrainProgress(sessionId),
+      onEnded: (sessionId, record) => this.#onEnded(sessionId, record),
     };
     this.#server = createServer({
       requestTimeout: this.#limits.handshakeMs,
@@ -367,11 +367,17 @@ class RunningGateway implements Gateway {
     );
   }
 
-  #onEnded(session: LiveSession, record: SessionRecord | null): void {
-    this.#sessions.delete(session.sessionId);
-    this.#finishing.delete(session.sessionId);
+  #onDrainProgress(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
+    if (session !== undefined) this.#drains.progressed(session, null);
+  }
+
+  #onEnded(sessionId: string, record: SessionRecord | null): void {
+    const session = this.#sessions.get(sessionId);
+    this.#sessions.delete(sessionId);
+    this.#finishing.delete(sessionId);
     this.#ended += 1;
-    this.#drains.progressed(session, record);
+    if (session !== undefined) this.#drains.progressed(session, record);
     if (record !== null) this.#options.onRecord?.(record);
   }
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { EvaluationContext } from '@crossfade/sdk/flags/ruleset';
 import { type ListenQuery, parseListenQuery } from '../wire/listen-query.ts';
+import type { ResumePoint } from './session-client.ts';
 
 export const listenPath = '/v1/listen';
 
@@ -17,12 +18,8 @@ export interface Handshake {
   readonly resume: ResumeRequest | null;
 }
 
-export interface ResumeRequest {
+export interface ResumeRequest extends ResumePoint {
   readonly sessionId: string;
-  /** Number of the last final segment the client has; -1: none. */
-  readonly afterSegment: number;
-  /** Samples the client had produced when the connection broke, if it says so. */
-  readonly producedSample: number | null;
 }
 
 /** Keys of `extra` that are for the gateway; all others describe the user to the decision. */

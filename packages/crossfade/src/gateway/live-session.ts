@@ -26,18 +26,11 @@ import type { ResultFlags } from './attempt.ts';
 import { Departure } from './departure.ts';
 import { type FinalSource, Relay, type RelayHost } from './relay.ts';
 import { replayNotes } from './replay-notes.ts';
+import type { ResumePoint, SessionClient } from './session-client.ts';
 import type { SessionContext } from './session-context.ts';
 import { SessionLedgers } from './session-ledgers.ts';
 import { encodeNote, type SessionNote } from './session-notes.ts';
 import { storeSession } from './store-session.ts';
-
-/** The client's end of the session, as far as the session needs it. */
-export interface SessionClient {
-  /** It asked for acknowledgements, so it can resume. */
-  readonly acks: boolean;
-  send(message: object): void;
-  close(code: number, reason: string): void;
-}
 
 export interface SessionStart {
   readonly sessionId: string;
@@ -45,14 +38,6 @@ export interface SessionStart {
   readonly assignment: Assignment;
   readonly controlUpstream: string;
   readonly startedAtMs: number;
-}
-
-/** What a client that comes back has already. */
-export interface ResumePoint {
-  /** Number of its last final segment; -1: none. */
-  readonly afterSegment: number;
-  /** Samples it had produced when the connection broke, if it says so. */
-  readonly producedSample: number | null;
 }
 
 /** Finals that round their times may leave this much between them. */
@@ -299,7 +284,7 @@ export class LiveSession implements RelayHost {
   onRescued(): void {
     if (this.#departure?.outcome !== 'open') return;
     this.#departure.settle('rescued');
-    this.#context.onDrainProgress(this);
+    this.#context.onDrainProgress(this.sessionId);
   }
 
   onCovered(): void {
@@ -334,7 +319,7 @@ export class LiveSession implements RelayHost {
     if (departure === null) return;
     departure.settle(outcome);
     this.#relay.moveToControl(`rollback of ${departure.order.rollout}`);
-    this.#context.onDrainProgress(this);
+    this.#context.onDrainProgress(this.sessionId);
   }
 
   async #complete(): Promise<void> {
@@ -355,14 +340,14 @@ export class LiveSession implements RelayHost {
       journal.closeSession(this.sessionId);
       this.#client?.send(metadataOf(this.#identity(), this.#endSample, clock.nowMs()));
       this.#client?.close(closeCodes.normal.code, closeCodes.normal.reason);
-      this.#context.onEnded(this, record);
+      this.#context.onEnded(this.sessionId, record);
     } catch (error) {
       log.error(
         { session: this.sessionId, error: messageOf(error) },
         'session not stored; it stays in the journal',
       );
       this.#client?.close(closeCodes.tryLater.code, 'the session could not be stored yet');
-      this.#context.onEnded(this, null);
+      this.#context.onEnded(this.sessionId, null);
     }
   }
 

@@ -4,7 +4,6 @@ import type { Journal } from '../journal/journal.ts';
 import type { SessionStore } from '../store/store.ts';
 import type { SessionRecord } from '../transcript/session-record.ts';
 import type { GatewayLimits } from './limits.ts';
-import type { LiveSession } from './live-session.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What every session of a gateway shares. */
@@ -16,7 +15,7 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly log: Log;
   /** The session left its arm by a drain. */
-  onDrainProgress(session: LiveSession): void;
+  onDrainProgress(sessionId: string): void;
   /** The session is over; null: its record could not be stored and it stays in the journal. */
-  onEnded(session: LiveSession, record: SessionRecord | null): void;
+  onEnded(sessionId: string, record: SessionRecord | null): void;
 }

@@ -2,7 +2,7 @@ import { DeepgramClient } from '@deepgram/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
 import { renderProbe } from '../signal/probe-audio.ts';
 import { probeScript } from '../signal/probe-script.ts';
-import { tonePipeline } from './listen-client.testing.ts';
+import { tonePipeline } from './listen-client.fixture.ts';
 import type { Pipeline } from './pipeline.ts';
 
 let pipeline: Pipeline | null = null;

@@ -3,7 +3,7 @@ import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { renderProbe } from '../signal/probe-audio.ts';
 import { probeScript, type ProbeScript } from '../signal/probe-script.ts';
 import type { Defect } from './defects.ts';
-import { ListenClient, tonePipeline } from './listen-client.testing.ts';
+import { ListenClient, tonePipeline } from './listen-client.fixture.ts';
 import type { Pipeline } from './pipeline.ts';
 
 const started: Pipeline[] = [];

@@ -12,7 +12,7 @@ import type {
   StreamOptions,
 } from '../engines/engine.ts';
 import { ToneEngine } from '../engines/tone.ts';
-import { ListenClient, tonePipeline } from './listen-client.testing.ts';
+import { ListenClient, tonePipeline } from './listen-client.fixture.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 

@@ -5,7 +5,7 @@ import { encodeAlaw, encodeMulaw } from '../signal/g711.ts';
 import { renderProbe } from '../signal/probe-audio.ts';
 import { probeScript, type ProbeOptions, type ProbeScript } from '../signal/probe-script.ts';
 import { resample } from '../signal/resample.ts';
-import { ListenClient, tonePipeline } from './listen-client.testing.ts';
+import { ListenClient, tonePipeline } from './listen-client.fixture.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 

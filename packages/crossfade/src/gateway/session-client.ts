@@ -1,0 +1,15 @@
+/** The client's end of the session, as far as the session needs it. */
+export interface SessionClient {
+  /** It asked for acknowledgements, so it can resume. */
+  readonly acks: boolean;
+  send(message: object): void;
+  close(code: number, reason: string): void;
+}
+
+/** What a client that comes back has already. */
+export interface ResumePoint {
+  /** Number of its last final segment; -1: none. */
+  readonly afterSegment: number;
+  /** Samples it had produced when the connection broke, if it says so. */
+  readonly producedSample: number | null;
+}
