@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
+import { hasCode, type CrossfadeError } from '@crossfade/sdk/core/errors';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';

@@ -46,7 +46,7 @@ function isWholeShare(buckets: number): boolean {
   return Number.isInteger(buckets) && buckets >= 0 && buckets <= bucketCount;
 }
 
-const metric = z.enum(metricIds as readonly [string, ...string[]] as typeof metricIds, {
+const metric = z.enum(metricIds, {
   error: `one of the metrics ${metricIds.join(', ')}`,
 });
 
@@ -87,7 +87,7 @@ const stage = z.strictObject({
     .describe(
       'Share of everybody else in percent, in steps of 0.001. Absent: as in the stage before, at first 0.',
     ),
-  bake: duration.prefault('48h').describe('Healthy, observed time before the next stage. Default 48h.'),
+  bake: duration.prefault('48h').describe('Healthy, observed time before the next stage.'),
   minSessionsPerHour: whole('a whole number of sessions, 0 or more', 0, 1_000_000)
     .default(10)
     .describe('Fewer sessions of the candidate an hour stop the bake clock.'),
@@ -225,10 +225,10 @@ export const planSchema = z
       ),
     drainLimit: duration
       .prefault('10m')
-      .describe('How long a rollback waits for them before the receipt lists them as open. Default 10m.'),
+      .describe('How long a rollback waits for them before the receipt lists them as open.'),
     noDataLimit: duration
       .prefault('12h')
-      .describe('How long there may be no data, or no answer, before the rollout pauses. Default 12h.'),
+      .describe('How long there may be no data, or no answer, before the rollout pauses.'),
     freeze: list(freeze)
       .default([])
       .describe('No stage begins and the bake clock stops while one is open. Rollback ignores them.'),

@@ -98,7 +98,7 @@ describe('two connections on one file', () => {
     const saved = await Promise.all(
       [one, two].map((store) => store.saveSession(recordOf({ id: 's1' }), null)),
     );
-    expect(saved.toSorted()).toEqual([false, true]);
+    expect(saved.filter(Boolean)).toHaveLength(1);
     await Promise.all([one.close(), two.close()]);
   });
 
