@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import { planJsonSchema } from '../packages/crossfade/src/rollout/plan-json-schema.ts';
+import { planJsonSchema } from '../packages/crossfade/src/rollout/plan-schema.ts';
 import { planReference } from './plan-reference.ts';
 import { withTransitions } from './transitions-table.ts';
 

@@ -1,5 +1,5 @@
 import { operators } from '@crossfade/sdk/flags/ruleset';
-import type { SchemaNode } from '../packages/crossfade/src/rollout/plan-json-schema.ts';
+import type { SchemaNode } from '../packages/crossfade/src/rollout/plan-schema.ts';
 
 /** `docs/plan-reference.md`: every field of a plan, from its JSON Schema, around an example that tests run. */
 export function planReference(schema: SchemaNode, example: string): string {
