@@ -9,7 +9,7 @@ test('the published schema of plans takes the example, and refuses what is no pl
   const published = JSON.parse(read('packages/crossfade/schema/plan.schema.json')) as object;
   // Conditions are the ruleset schema's own, and are tested with it.
   const schema = z.fromJSONSchema({ ...published, $defs: { condition: { type: 'object' } } });
-  const example = parse(read('examples/plan.yaml')) as object;
+  const example = parse(read('examples/plan-careful.yaml')) as object;
   expect(schema.safeParse(example).error).toBeUndefined();
   for (const wrong of [{ stages: [] }, { drain: 'leave' }, { stage: 1 }, { audiences: { a: {} } }]) {
     expect(schema.safeParse({ ...example, ...wrong }).success).toBe(false);

@@ -13,6 +13,8 @@ import { noticeKinds } from './plan.ts';
 const durationMaxMs = 366 * 86_400_000;
 const stagesMax = 50;
 const listMax = 100;
+/** Single users; more are an audience. */
+const overridesMax = 10_000;
 
 const duration = z
   .string({ error: 'a duration such as 48h, 90s or 1h30m' })
@@ -242,6 +244,7 @@ export const planSchema = z
       .record(z.string().max(256), z.enum(['control', 'candidate'], { error: 'control or candidate' }), {
         error: 'sides by targeting key',
       })
+      .refine((sides) => Object.keys(sides).length <= overridesMax, `at most ${overridesMax} users`)
       .default({})
       .describe('Single users by targeting key; wins over stages.'),
   })

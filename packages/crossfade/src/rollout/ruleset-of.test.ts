@@ -181,6 +181,14 @@ describe('several rollouts of one flag', () => {
       expect(upstreamOf(evaluator, context)).toBe('legacy');
   });
 
+  test('a later build of an upstream whose first build was rolled back may be the control of the next', () => {
+    const first = subjectIn('rolled-back').current;
+    const again = planOf({ name: 'streaming-4', candidate: { upstream: 'streaming', build: 'sha256:4' } });
+    const second = subjectIn('completed', again).current;
+    const third = subjectIn('running', next).current;
+    expect(upstreamOf(evaluatorOf(first, second, third), { targetingKey: 'b' })).toBe('streaming');
+  });
+
   test('audiences of the same name do not meet', () => {
     const other = planOf({
       name: 'captions',

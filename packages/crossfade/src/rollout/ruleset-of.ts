@@ -30,22 +30,21 @@ export function rulesetOf(states: readonly RolloutState[], revision: number): Ru
 }
 
 function ownerOf(rollouts: readonly RolloutState[]): RolloutState | undefined {
-  const wasExposed = ({ stageIndex }: RolloutState) => stageIndex !== null;
-  const first = rollouts.findLast(wasExposed) ?? rollouts.at(-1);
-  // Each step goes to another rollout, so as many steps as there are rollouts see them all.
-  let owner = first;
+  let owner = rollouts.findLast(wasExposed) ?? rollouts.at(-1);
+  // Each step goes to an earlier rollout, so as many steps as there are rollouts see them all.
   for (let step = 0; step < rollouts.length && owner !== undefined; step++) {
     const control = owner.plan.control.upstream;
-    const isTakenBack = (other: RolloutState) =>
-      other !== owner &&
-      wasExposed(other) &&
-      other.rollback !== null &&
-      other.plan.candidate.upstream === control;
-    const earlier = rollouts.slice(0, rollouts.indexOf(owner)).findLast(isTakenBack);
-    if (earlier === undefined) break;
-    owner = earlier;
+    const before = rollouts.slice(0, rollouts.indexOf(owner));
+    // Only the last one that served it counts: an older build of the same upstream may have been taken back.
+    const maker = before.findLast((one) => wasExposed(one) && one.plan.candidate.upstream === control);
+    if (maker === undefined || maker.rollback === null) break;
+    owner = maker;
   }
   return owner;
+}
+
+function wasExposed({ stageIndex }: RolloutState): boolean {
+  return stageIndex !== null;
 }
 
 function flagOf(state: RolloutState): Flag {
