@@ -163,6 +163,18 @@ describe('an upstream that fails', () => {
     expect(pipeline.failed).toBe(true);
     expect(user).toMatchObject({ missedTailMs: 0, samplesCovered: 21 * 800 });
   });
+
+  test('a tail that is refused now and then still gets its silence', async () => {
+    const control = await upstream({
+      keepsTail: true,
+      wordsPerFinal: 8,
+      fault: (connection) => (connection % 2 === 1 ? { kind: 'refuse' } : null),
+    });
+    const { url, nextRecord } = await gateway({ upstreams: [{ name: 'control', url: control.url }] });
+    const { text } = await talk(url(), 21);
+    expect(text).toBe(textOf(0, 21));
+    expect((await nextRecord()).user).toMatchObject({ missedTailMs: 0, samplesCovered: 21 * 800 });
+  });
 });
 
 describe('a candidate that fails', () => {

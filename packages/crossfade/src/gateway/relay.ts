@@ -119,7 +119,7 @@ export class Relay {
     this.#attempt = null;
   }
 
-  #startAttempt(padMs = 0): void {
+  #startAttempt(): void {
     const host = this.#host;
     if (this.#isOver) return;
     if (host.isFinishing && host.settledSample >= host.endSample) {
@@ -164,6 +164,8 @@ export class Relay {
     });
     this.#attempt = attempt;
     this.#attemptFrom = point.settledSample;
+    // A tail that was refused once is offered again with as much silence behind it.
+    const padMs = this.#tailTries === 0 ? 0 : tailPadMs * 2 ** (this.#tailTries - 1);
     if (host.isFinishing) attempt.closeStream(padMs);
   }
 
@@ -272,8 +274,7 @@ export class Relay {
     const missingMs = Math.round((missing * 1_000) / host.query.sampleRate);
     if (host.ledgers.armIsServing) this.#rescue(`left ${missingMs} ms of its tail`);
     this.#next = { upstream: host.controlUpstream, delayMs: 0, acceptHoles: this.#tailTries > 0 };
-    const padMs = tailPadMs * 2 ** this.#tailTries;
     this.#tailTries += 1;
-    this.#startAttempt(padMs);
+    this.#startAttempt();
   }
 }
