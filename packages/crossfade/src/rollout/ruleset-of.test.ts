@@ -88,6 +88,27 @@ describe('the ruleset of a rollout', () => {
     expect(upstreamOf(evaluatorOf(subject.current), { targetingKey: 'vip' })).toBe('streaming');
   });
 
+  test.each(['rolling-back', 'rolled-back'] as const)(
+    'in %s it is off twice: by the switch, and with no rule left',
+    (phase) => {
+      const [flag] = Object.values(rulesetOf([subjectIn(phase).current], 1).flags);
+      expect(flag).toMatchObject({ enabled: false, rules: [] });
+      expect(flag).not.toHaveProperty('overrides');
+    },
+  );
+
+  test('disable and enable are epochs of their own', () => {
+    const subject = subjectIn('running');
+    subject.send(commandOf('disable', subject));
+    expect(subject.current).toMatchObject({ epoch: 2, judged: null });
+    expect(Object.values(rulesetOf([subject.current], 1).flags)[0]).toMatchObject({
+      enabled: false,
+      rules: [],
+    });
+    subject.send(commandOf('enable', subject));
+    expect(subject.current).toMatchObject({ epoch: 3, judged: null });
+  });
+
   test('a pause changes nothing of who is in', () => {
     const subject = subjectIn('running');
     subject.send(commandOf('advance', subject));

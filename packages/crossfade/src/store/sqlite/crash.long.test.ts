@@ -20,8 +20,8 @@ const seed = Number(process.env['CROSSFADE_SEED'] ?? 1);
 const writer = fileURLToPath(new URL('append-until-killed.fixture.ts', import.meta.url));
 
 /** Appends in a real process, kills it after `acknowledgements`, and answers the last one it heard. */
-async function appendAndKill(file: string, acknowledgements: number): Promise<number> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', writer, file], {
+async function appendAndKill(file: string, acknowledgements: number, stream = 'a'): Promise<number> {
+  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', writer, file, stream], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let revision = 0;
@@ -45,6 +45,17 @@ describe('a process that is killed while it appends', () => {
       const acknowledged = await appendAndKill(file, 1 + below(random, 200));
       expect(acknowledged).toBeGreaterThan(found);
       found = await checkAfterCrash(file, 'a', acknowledged);
+    }
+  });
+});
+
+describe('two processes that append to one file', () => {
+  test('wait for each other, and both are there in full', async () => {
+    const file = folder.newFile();
+    const streams = ['a', 'b'];
+    const acknowledged = await Promise.all(streams.map((stream) => appendAndKill(file, 300, stream)));
+    for (const [index, stream] of streams.entries()) {
+      await checkAfterCrash(file, stream, acknowledged[index] ?? 0);
     }
   });
 });
