@@ -42,7 +42,8 @@ export function putDirectory(
   for (const entry of contents.sessions.values()) {
     const session = sessionOf(entry.handle);
     if (session === undefined) continue;
-    const statement = { ...session.statement, overAtMs: entry.closed || entry.erased ? session.overAtMs : 0 };
+    const over = entry.closed || entry.erasing || entry.erased;
+    const statement = { ...session.statement, overAtMs: over ? session.overAtMs : 0 };
     for (const { payload, start, end } of encodeSpans(entry, statement, session.bytesPerSample)) {
       const offset = put(recordType.span, entry.handle, payload);
       places.push({ session, start, end, offset, bytes: payload.length });
@@ -100,12 +101,13 @@ export interface Span {
   /** True when some sample of [start, end) is not in its runs. */
   readonly gaps: boolean;
   readonly closed: boolean;
+  readonly erasing: boolean;
   readonly erased: boolean;
   readonly runs: number[];
   readonly notes: number[];
 }
 
-const flag = { gaps: 1, closed: 2, erased: 4 } as const;
+const flag = { gaps: 1, closed: 2, erasing: 4, erased: 8 } as const;
 /** After the statement: flags, start, end, number of notes, number of runs. */
 const spanFixedBytes = 28;
 
@@ -141,7 +143,11 @@ function encodeSpan(
   const { start, end, gaps } = extentOf(runs, bytesPerSample);
   const head = encodeStatement(statement);
   const fixed = Buffer.alloc(spanFixedBytes);
-  const flags = (gaps ? flag.gaps : 0) | (entry.closed ? flag.closed : 0) | (entry.erased ? flag.erased : 0);
+  const flags =
+    (gaps ? flag.gaps : 0) |
+    (entry.closed ? flag.closed : 0) |
+    (entry.erasing ? flag.erasing : 0) |
+    (entry.erased ? flag.erased : 0);
   fixed.writeUInt32LE(flags, 0);
   writeUint64(fixed, 4, start);
   writeUint64(fixed, 12, end);
@@ -219,6 +225,7 @@ export function decodeSpan(
     end: readUint64(payload, at + 12),
     gaps: (flags & flag.gaps) !== 0,
     closed: (flags & flag.closed) !== 0,
+    erasing: (flags & flag.erasing) !== 0,
     erased: (flags & flag.erased) !== 0,
     runs,
     notes,

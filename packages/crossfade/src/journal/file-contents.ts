@@ -13,6 +13,8 @@ export interface SessionInFile {
   /** Flat: record offset, note number. */
   notes: number[];
   closed: boolean;
+  /** It is to be erased / it is. */
+  erasing: boolean;
   erased: boolean;
 }
 
@@ -23,7 +25,15 @@ export class FileContents {
   of(handle: number): SessionInFile {
     let entry = this.sessions.get(handle);
     if (entry === undefined) {
-      entry = { handle, statement: undefined, runs: [], notes: [], closed: false, erased: false };
+      entry = {
+        handle,
+        statement: undefined,
+        runs: [],
+        notes: [],
+        closed: false,
+        erasing: false,
+        erased: false,
+      };
       this.sessions.set(handle, entry);
     }
     return entry;

@@ -2,6 +2,7 @@ import type { Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { systemRandom } from '@crossfade/sdk/core/random';
 import type { Random } from '@crossfade/sdk/core/random';
+import { refused, unknown } from './refusals.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { FolderLock } from './folder-lock.ts';
 import { bytesPerSample } from './journal.ts';
@@ -19,9 +20,11 @@ import { silentLog } from './journal-log.ts';
 import type { JournalLog } from './journal-log.ts';
 import type { JournalState } from './journal-state.ts';
 import { readAudio } from './read-audio.ts';
-import { encodeNote, recordHeaderBytes, sessionIdBytesMax } from './record.ts';
+import { encodeNote, sessionIdBytesMax } from './record.ts';
 import { recover } from './recover.ts';
+import type { Retention } from './retention.ts';
 import { SessionState } from './session-state.ts';
+import { putOver, Upkeep } from './upkeep.ts';
 import { Writer } from './writer.ts';
 
 export interface JournalOptions {
@@ -39,6 +42,8 @@ export interface JournalOptions {
   readonly fs?: JournalFs;
   /** For the salt of files. */
   readonly random?: Random;
+  /** How much is kept of sessions that are over; without it, everything. */
+  readonly retention?: Retention;
 }
 
 export const journalDefaults = {
@@ -59,7 +64,7 @@ const recordExtraBytes = 512;
 
 /** Opens the journal of a folder, and makes this process its only writer. */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const { folder, clock, fs = nodeFs, log = silentLog } = options;
+  const { folder, fs = nodeFs, log = silentLog } = options;
   try {
     await fs.makeFolder(folder);
   } catch (error) {
@@ -71,9 +76,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   }
   const lock = lockFolder(folder);
   try {
-    const state = await recover({ fs, folder, log, nowMs: clock.nowMs(), readOnly: false });
+    const state = await recover({ fs, folder, log, readOnly: false });
     for (const line of state.damage) log.warn({ damage: line }, 'journal file is damaged');
-    return new FileJournal(options, state, lock);
+    const journal = new FileJournal(options, state, lock);
+    await journal.start();
+    return journal;
   } catch (error) {
     lock.release();
     throw error;
@@ -90,6 +97,7 @@ class FileJournal implements Journal {
   readonly #log: JournalLog;
   readonly #pendingBytesMax: number;
   readonly #listeners = new Set<(advanced: ReadonlyMap<string, number>) => void>();
+  readonly #upkeep: Upkeep;
   #closing: Promise<void> | undefined;
 
   constructor(options: JournalOptions, state: JournalState, lock: FolderLock) {
@@ -112,6 +120,20 @@ class FileJournal implements Journal {
       fileBytesMax: options.fileBytesMax ?? journalDefaults.fileBytesMax,
       onCommit: (advanced) => this.#tell(advanced),
     });
+    this.#upkeep = new Upkeep({
+      fs: this.#fs,
+      folder: this.#folder,
+      clock: this.#clock,
+      log: this.#log,
+      state,
+      writer: this.#writer,
+      retention: options.retention,
+    });
+  }
+
+  /** Ends the erasures that a crash cut off, and starts the work that runs by itself. */
+  start(): Promise<void> {
+    return this.#upkeep.start();
   }
 
   openSession({ sessionId, encoding, sampleRate }: OpenSession): void {
@@ -193,11 +215,7 @@ class FileJournal implements Journal {
     session.phase = 'closing';
     session.overAtMs = this.#clock.nowMs();
     session.notes = [];
-    // Never refused: it takes little, and a session that is over must be able to end.
-    this.#writer.put(recordHeaderBytes + recordExtraBytes, (segment, number) => {
-      segment.putOver(session, 'close', number);
-      session.overInFile = segment.identity.sequence;
-    });
+    putOver(this.#writer, session, 'close');
   }
 
   commit(): Promise<void> {
@@ -228,6 +246,16 @@ class FileJournal implements Journal {
     return open.map((session) => session.snapshot());
   }
 
+  eraseSession(sessionId: string): Promise<void> {
+    this.#mustNotBeClosed();
+    return this.#upkeep.erase(sessionId);
+  }
+
+  applyRetention(): Promise<readonly string[]> {
+    this.#mustNotBeClosed();
+    return this.#upkeep.applyRetention();
+  }
+
   health(): JournalHealth {
     const files = this.#state.files();
     const reason = this.#writer.failure;
@@ -243,7 +271,10 @@ class FileJournal implements Journal {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#writer.close().finally(() => this.#lock.release());
+    this.#closing ??= this.#upkeep
+      .stop()
+      .then(() => this.#writer.close())
+      .finally(() => this.#lock.release());
     return this.#closing;
   }
 
@@ -264,10 +295,7 @@ class FileJournal implements Journal {
   #known(sessionId: string): SessionState {
     const session = this.#state.byId.get(sessionId);
     if (session !== undefined && session.phase !== 'erased') return session;
-    throw new CrossfadeError(
-      'SESSION_UNKNOWN',
-      `Expected a session of this journal, got ${sessionId}. Open it first.`,
-    );
+    throw unknown(sessionId);
   }
 
   #mustBeOpen(session: SessionState): SessionState {
@@ -291,8 +319,4 @@ class FileJournal implements Journal {
         'nothing that was acknowledged is lost.',
     );
   }
-}
-
-function refused(message: string): CrossfadeError {
-  return new CrossfadeError('JOURNAL_REFUSED', message);
 }

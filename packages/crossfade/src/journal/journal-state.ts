@@ -9,8 +9,6 @@ export interface FullFile {
   readonly name: string;
   readonly bytes: number;
   readonly handles: Uint32Array;
-  /** When its directory was written, or it was found; for retention. */
-  readonly fullAtMs: number;
 }
 
 /** A file whose runs are in memory: being written, or left without a directory by a crash or a failing disk. */
@@ -73,6 +71,28 @@ export class JournalState {
     for (const { session, start, end, offset, bytes } of places) {
       if (end > start) session.spans.push(sequence, start, end, offset, bytes);
     }
+  }
+
+  /** Which files hold records of which session. */
+  filesByHandle(): ReadonlyMap<number, readonly number[]> {
+    const files = new Map<number, number[]>();
+    const add = (handle: number, sequence: number): void => {
+      const list = files.get(handle);
+      if (list === undefined) files.set(handle, [sequence]);
+      else list.push(sequence);
+    };
+    for (const { handles, sequence } of this.full.values())
+      for (const handle of handles) add(handle, sequence);
+    for (const { contents, sequence } of this.loose) {
+      for (const handle of contents.sessions.keys()) add(handle, sequence);
+    }
+    return files;
+  }
+
+  /** The session is in no file any more. */
+  drop(session: SessionState): void {
+    this.byHandle.delete(session.handle);
+    if (this.byId.get(session.id) === session) this.byId.delete(session.id);
   }
 
   files(): readonly { readonly sequence: number; readonly name: string; readonly bytes: number }[] {

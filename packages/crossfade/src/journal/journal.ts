@@ -28,6 +28,7 @@ export interface JournaledSession extends OpenSession {
   readonly endSample: number;
   /** Ranges that a bad block took; half-open. Empty as a rule. */
   readonly holes: readonly { readonly start: number; readonly end: number }[];
+  /** Empty once the session is over: what it had to say is stored elsewhere by then. */
   readonly notes: readonly JournalNote[];
   /** True once `closeSession` is durable. */
   readonly closed: boolean;
@@ -39,9 +40,11 @@ export interface JournaledSession extends OpenSession {
  * Promises. Ordered: what is appended for a session is read back in that order. Written: handed to the
  * kernel within `writeDelayMs` (20), so SIGKILL takes no more than that. Durable: covered by fdatasync
  * within `commitIntervalMs` (100); only then do `onDurable` and `durableSample` move. Torn tails are cut on
- * open; a damaged block loses its own frames only and is reported. One writer per folder: a second gets
- * DATA_FOLDER_LOCKED. When the disk refuses, appends fail with JOURNAL_UNAVAILABLE until it recovers,
- * nothing that was acknowledged is lost, and `health` says why.
+ * open; a damaged block loses its own frames only and is reported. After a power cut the state is one that was,
+ * with all that was acknowledged. One writer per folder: a second gets DATA_FOLDER_LOCKED. When the disk refuses or
+ * is too slow, appends are taken into memory up to a limit and then fail with JOURNAL_UNAVAILABLE until it
+ * recovers; nothing that was acknowledged is lost, and `health` says why. What is out of order, too large or for a
+ * session that is over fails with JOURNAL_REFUSED, an unknown session with SESSION_UNKNOWN.
  */
 export interface Journal {
   /** Idempotent for the same id and format. */
@@ -51,7 +54,10 @@ export interface Journal {
   appendNote(sessionId: string, note: JournalNote): void;
   /** The session is over and its record is stored elsewhere; its audio stays until retention or erasure. */
   closeSession(sessionId: string): void;
-  /** Resolves when everything appended so far is durable. */
+  /**
+   * Resolves when everything appended so far is durable. Rejects with JOURNAL_UNAVAILABLE when the disk refuses; it
+   * is kept and tried again all the same.
+   */
   commit(): Promise<void>;
   /** First sample that is not yet durable. */
   durableSample(sessionId: string): number;
@@ -62,6 +68,13 @@ export interface Journal {
   session(sessionId: string): JournaledSession | undefined;
   /** Sessions that were opened and not closed; after a crash, the ones to finish. */
   unfinished(): readonly JournaledSession[];
+  /**
+   * Overwrites all audio and notes of a session that is over, and forgets it. Resolves when that is durable. A
+   * crash in between does not bring it back: the next open goes on. Its id and times stay until its files go.
+   */
+  eraseSession(sessionId: string): Promise<void>;
+  /** Removes files of which every session is over and past the limits; answers their names. Also runs by itself. */
+  applyRetention(): Promise<readonly string[]>;
   health(): JournalHealth;
   close(): Promise<void>;
 }
@@ -75,6 +88,6 @@ export interface JournalHealth {
   readonly bytes: number;
   /** What opening cut or skipped: torn tails, bad blocks. */
   readonly damage: readonly string[];
-  /** Milliseconds of the last group commits (write + fdatasync), newest last, at most 512. */
+  /** Milliseconds of the last group commits (fdatasync), newest last, at most 512. */
   readonly commitMs: readonly number[];
 }

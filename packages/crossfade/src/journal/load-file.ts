@@ -52,7 +52,8 @@ export async function loadFile(
       return { identity, name, bytes, directory, scan: undefined, notes };
     }
     const keepNote: OnRecord = (offset, header, payload) => {
-      const decoded = header.type === recordType.note ? decodeNote(payload) : undefined;
+      const isNote = header.type === recordType.note && payload !== undefined;
+      const decoded = isNote ? decodeNote(payload) : undefined;
       if (decoded !== undefined) notes.set(offset, decoded.note);
     };
     const scan = await scanFile(fs, fd, identity, keepNote, limit);

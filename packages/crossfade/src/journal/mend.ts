@@ -35,11 +35,11 @@ export async function blankRecords(
 
 /** Cuts the torn tail of a file found without a directory, and ends it with one. */
 export async function sealRecovered(
-  options: { readonly fs: JournalFs; readonly folder: string; readonly nowMs: number },
+  options: { readonly fs: JournalFs; readonly folder: string },
   file: LoadedFile,
   state: JournalState,
 ): Promise<void> {
-  const { fs, folder, nowMs } = options;
+  const { fs, folder } = options;
   const { scan, identity, name } = file;
   if (scan === undefined) return;
   const { sequence, salt } = identity;
@@ -73,6 +73,6 @@ export async function sealRecovered(
     }
   }
   const handles = Uint32Array.from(scan.contents.sessions.keys());
-  state.full.set(sequence, { sequence, name, bytes: end, handles, fullAtMs: nowMs });
+  state.full.set(sequence, { sequence, name, bytes: end, handles });
   state.loose = state.loose.filter((loose) => loose.sequence !== sequence);
 }

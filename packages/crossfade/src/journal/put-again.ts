@@ -7,7 +7,9 @@ import {
   recordType,
 } from './record.ts';
 import type { JournalState } from './journal-state.ts';
-import type { Chunk, Segment } from './segment.ts';
+import type { Chunk, OverType, Segment } from './segment.ts';
+
+const overTypes: readonly OverType[] = ['close', 'erasing', 'erased'];
 
 /** Takes about how many bytes a record needs, and how to encode it. */
 export type Put = (bytes: number, encode: (segment: Segment, putNumber: number) => void) => void;
@@ -33,8 +35,9 @@ export function putAgain(from: Segment, chunks: readonly Chunk[], state: Journal
           segment.putNote(session, decodeNote(payload)?.number ?? 0, payload, number);
         } else if (header.type === recordType.session) {
           segment.putOpen(session, number);
-        } else if (header.type === recordType.close || header.type === recordType.erased) {
-          segment.putOver(session, header.type === recordType.close ? 'close' : 'erased', number);
+        } else {
+          const over = overTypes.find((type) => header.type === recordType[type]);
+          if (over !== undefined) segment.putOver(session, over, number);
         }
       });
     }

@@ -8,8 +8,8 @@ export const recordType = {
   audio: 2,
   note: 3,
   close: 4,
-  /** The session's audio and notes are erased. */
-  erased: 5,
+  /** The session is to be erased: nothing of it is given out from here on. */
+  erasing: 5,
   /** Directory of a full file: where one session's records are. */
   span: 6,
   /** Last record of a full file: where its directory starts. */
@@ -20,6 +20,8 @@ export const recordType = {
   mark: 9,
   /** First record of a file that goes on where another ended: which one, and how long that was. */
   follows: 10,
+  /** All audio and notes of the session are blank by now. */
+  erased: 11,
 } as const;
 export type RecordType = (typeof recordType)[keyof typeof recordType];
 
@@ -84,7 +86,7 @@ export function encodeRecord(type: RecordType, handle: number, payload: Uint8Arr
   return record;
 }
 
-/** What a session, close, erased or span record says of its session. */
+/** What a session, close, erasing, erased or span record says of its session. */
 export interface Statement extends OpenSession {
   readonly openedAtMs: number;
   /** When it was closed or erased; 0 while it is open. */

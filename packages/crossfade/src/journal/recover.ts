@@ -15,7 +15,6 @@ export interface RecoverOptions {
   readonly fs: JournalFs;
   readonly folder: string;
   readonly log: JournalLog;
-  readonly nowMs: number;
   /** Change nothing on disk: another process may be writing. */
   readonly readOnly: boolean;
 }
@@ -33,7 +32,7 @@ export async function recover(options: RecoverOptions): Promise<JournalState> {
   const state = new JournalState();
   const files = await trimUnsure(fs, folder, await loadFiles(options, state));
   nameSessions(files, state);
-  for (const file of files) addFile(file, state, options.nowMs);
+  for (const file of files) addFile(file, state);
   await measureSessions(fs, folder, state);
   await readNotes(options, files, state);
   reportDamage(files, state);
@@ -54,7 +53,14 @@ async function loadFiles(options: RecoverOptions, state: JournalState): Promise<
     const identity = parseFileName(name);
     if (identity === undefined) continue;
     state.sawSequence(identity.sequence);
-    const file = await loadFile(fs, folder, name, identity, !certain);
+    const file: LoadedFile | undefined = await loadFile(fs, folder, name, identity, !certain).catch(
+      (error: unknown) => {
+        // Beside a running writer a file may go while we read the others.
+        if (options.readOnly && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      },
+    );
+    if (file === undefined) continue;
     if (file.scan?.newer !== undefined) {
       throw new CrossfadeError(
         'STORE_NEWER',
@@ -75,6 +81,7 @@ interface NamedEntry {
   readonly handle: number;
   readonly statement: SessionState['statement'] | undefined;
   readonly closed: boolean;
+  readonly erasing: boolean;
   readonly erased: boolean;
 }
 
@@ -85,7 +92,7 @@ function entriesOf(file: LoadedFile): readonly NamedEntry[] {
 
 function nameSessions(files: readonly LoadedFile[], state: JournalState): void {
   for (const file of files) {
-    for (const { handle, statement, closed, erased } of entriesOf(file)) {
+    for (const { handle, statement, closed, erasing, erased } of entriesOf(file)) {
       state.sawHandle(handle);
       if (statement === undefined) continue;
       let session = state.byHandle.get(handle);
@@ -94,14 +101,15 @@ function nameSessions(files: readonly LoadedFile[], state: JournalState): void {
         state.add(session);
       }
       session.overAtMs = Math.max(session.overAtMs, statement.overAtMs);
-      if (closed || erased) session.overInFile = file.identity.sequence;
-      if (erased) session.phase = 'erased';
+      if (closed || erasing || erased) session.overInFile = file.identity.sequence;
+      if (erasing || erased) session.phase = 'erased';
       else if (closed && session.phase !== 'erased') session.phase = 'closed';
+      session.blanked ||= erased;
     }
   }
 }
 
-function addFile(file: LoadedFile, state: JournalState, nowMs: number): void {
+function addFile(file: LoadedFile, state: JournalState): void {
   const { identity, name, bytes, scan, directory } = file;
   for (const { handle } of entriesOf(file)) {
     if (!state.byHandle.has(handle)) {
@@ -128,7 +136,6 @@ function addFile(file: LoadedFile, state: JournalState, nowMs: number): void {
     name,
     bytes,
     handles: Uint32Array.from(handles),
-    fullAtMs: nowMs,
   };
   state.full.set(identity.sequence, full);
 }

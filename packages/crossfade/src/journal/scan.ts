@@ -40,8 +40,11 @@ export interface ScannedFile {
   readonly newer?: number;
 }
 
-/** Called for each good record. The payload is valid only during the call. */
-export type OnRecord = (offset: number, header: RecordHeader, payload: Buffer) => void;
+/**
+ * Called for each record whose header is whole. The payload is valid only during the call; undefined when it is
+ * damaged.
+ */
+export type OnRecord = (offset: number, header: RecordHeader, payload: Buffer | undefined) => void;
 
 /** Read at once; a record that is longer gets a larger window. */
 const windowBytes = 4 * 1024 * 1024;
@@ -191,13 +194,13 @@ class Scanner {
     const whole = payloadIsWhole(payload, header);
     if (this.#lostSince !== undefined) this.bad(this.#lostSince, this.at - this.#lostSince, 'no record');
     this.#lostSince = undefined;
+    this.#onRecord?.(this.at, header, whole ? payload : undefined);
     if (!whole) {
       this.bad(this.at, recordHeaderBytes + header.length, `record of session handle ${header.handle}`);
       return;
     }
     this.#validEnd = this.at + recordHeaderBytes + header.length;
     this.#keep(header, payload);
-    this.#onRecord?.(this.at, header, payload);
   }
 
   #keep(header: RecordHeader, payload: Buffer): void {
@@ -212,14 +215,15 @@ class Scanner {
     } else if (type === recordType.note) {
       const note = decodeNote(payload);
       if (note !== undefined) this.#contents.of(handle).notes.push(this.at, note.number);
-    } else if (type === recordType.session || type === recordType.close || type === recordType.erased) {
+    } else if (type === recordType.session) {
+      // A close carries its time; a plain statement behind it must not take that back.
+      this.#contents.of(handle).statement ??= decodeStatement(payload)?.statement;
+    } else if (type === recordType.close || type === recordType.erasing || type === recordType.erased) {
       const entry = this.#contents.of(handle);
-      const decoded = decodeStatement(payload);
-      if (decoded === undefined) return;
-      // A close carries its time; a later plain statement must not take it back.
-      if (entry.statement === undefined || type !== recordType.session) entry.statement = decoded.statement;
+      entry.statement = decodeStatement(payload)?.statement ?? entry.statement;
       if (type === recordType.close) entry.closed = true;
-      if (type === recordType.erased) entry.erased = true;
+      else if (type === recordType.erasing) entry.erasing = true;
+      else entry.erased = true;
     }
   }
 }

@@ -26,6 +26,9 @@ export interface Chunk {
   readonly lastPut: number;
 }
 
+/** Records that end a session's life, step by step. */
+export type OverType = 'close' | 'erasing' | 'erased';
+
 /** Slabs that records are encoded into: large enough for 8 ms of 1,000 sessions, small enough to waste. */
 const slabBytes = 256 * 1024;
 /** A run grows by the session's next audio up to this, when nothing came between. */
@@ -110,14 +113,14 @@ export class Segment {
     this.#lastPut = putNumber;
   }
 
-  /** A close or erased record; it names its session, so that it stands alone. */
-  putOver(session: SessionState, type: 'close' | 'erased', putNumber: number): void {
+  /** A close, erasing or erased record; it names its session, so that it stands alone. */
+  putOver(session: SessionState, type: OverType, putNumber: number): void {
     const statement = { ...session.statement, overAtMs: session.overAtMs };
     this.#put(recordType[type], session.handle, encodeStatement(statement));
     const entry = this.contents.of(session.handle);
     entry.statement = statement;
     if (type === 'close') entry.closed = true;
-    else entry.erased = true;
+    else entry[type] = true;
     this.#closed.push(session);
     this.#lastPut = putNumber;
   }

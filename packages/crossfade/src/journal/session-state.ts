@@ -32,8 +32,10 @@ export class SessionState {
   holes: readonly Hole[] = [];
   /** Where its audio lies in full files, flat: a session of hours spans hundreds of them. */
   readonly spans: number[] = [];
-  /** File that holds its latest close or erased record. */
+  /** File that holds its latest close, erasing or erased record. */
   overInFile = 0;
+  /** An erased session's records are all blank. */
+  blanked = false;
 
   constructor(handle: number, statement: Statement) {
     this.handle = handle;

@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { below } from '@crossfade/sdk/core/random';
 import type { Random } from '@crossfade/sdk/core/random';
+import { abandonFile, closeFile } from './abandon-file.ts';
 import type { Predecessor } from './directory.ts';
 import { writeFully } from './journal-fs.ts';
 import type { JournalFs } from './journal-fs.ts';
@@ -105,6 +106,12 @@ export class Writer {
     return done;
   }
 
+  /** Ends the file that takes records, so that it can be removed once nobody needs it; the next put begins another. */
+  endFile(): void {
+    this.#endActive();
+    if (this.#failure === undefined) this.#write();
+  }
+
   /** Ends the file with its directory, writes and flushes all, closes. Throws when the disk refuses the rest. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -115,7 +122,7 @@ export class Writer {
     for (const cancel of [this.#writeTimer, this.#flushTimer, this.#retryTimer]) cancel?.();
     await this.#cleanup;
     const lost = this.pendingBytes;
-    for (const segment of this.#live) await this.#closeFile(segment);
+    for (const segment of this.#live) await closeFile(this.#options, segment);
     if (lost > 0) throw this.#unavailable();
   }
 
@@ -261,17 +268,16 @@ export class Writer {
 
   /** A full file is durable: its runs leave memory, its directory is read when they are asked for. */
   async #retire(segment: Segment): Promise<void> {
-    const { state, clock } = this.#options;
+    const { state } = this.#options;
     state.addSpans(segment.identity.sequence, segment.spanPlaces);
     state.full.set(segment.identity.sequence, {
       sequence: segment.identity.sequence,
       name: segment.name,
       bytes: segment.end,
       handles: Uint32Array.from(segment.contents.sessions.keys()),
-      fullAtMs: clock.nowMs(),
     });
     this.#forget(segment);
-    await this.#closeFile(segment);
+    await closeFile(this.#options, segment);
   }
 
   #forget(segment: Segment): void {
@@ -337,31 +343,8 @@ export class Writer {
         this.#encode(bytes, encode);
       });
     }
-    for (const segment of failed) this.#cleanup = this.#cleanup.then(() => this.#abandon(segment));
-  }
-
-  /** Cuts a failed file to what was acknowledged. May fail too: an open drops what is stored twice. */
-  async #abandon(segment: Segment): Promise<void> {
-    const { fs, folder, log } = this.#options;
-    try {
-      if (segment.durable > 0 && segment.fd !== undefined) await fs.truncate(segment.fd, segment.durable);
-      else if (segment.fd !== undefined) await fs.remove(join(folder, segment.name));
-    } catch (error) {
-      log.warn({ file: segment.name, reason: messageOf(error) }, 'failed journal file could not be cut');
-    }
-    await this.#closeFile(segment);
-  }
-
-  async #closeFile(segment: Segment): Promise<void> {
-    const { fs, log } = this.#options;
-    const fd = segment.fd;
-    segment.fd = undefined;
-    if (fd === undefined) return;
-    try {
-      await fs.close(fd);
-    } catch (error) {
-      log.warn({ file: segment.name, reason: messageOf(error) }, 'journal file could not be closed');
-    }
+    for (const segment of failed)
+      this.#cleanup = this.#cleanup.then(() => abandonFile(this.#options, segment));
   }
 
   async #idle(): Promise<void> {
