@@ -49,8 +49,11 @@ export interface JournalOptions {
 export const journalDefaults = {
   writeDelayMs: 20,
   commitIntervalMs: 100,
-  /** 66 minutes of one 16 kHz session, 4 s of 1,000; a scan after a crash reads at most about this. */
-  fileBytesMax: 128 * 1024 * 1024,
+  /**
+   * 35 minutes of one 16 kHz session, 2 s of 1,000. After a crash one file is read record by record, and while it
+   * is written its records are listed in memory, 24 bytes each: 2.4 MB for 20 ms frames, however many sessions.
+   */
+  fileBytesMax: 64 * 1024 * 1024,
   /** 2 s of 1,000 sessions of 16 kHz: longer than a busy disk pauses, and no burden on memory. */
   pendingBytesMax: 64 * 1024 * 1024,
 } as const;

@@ -27,7 +27,7 @@ export type RecordType = (typeof recordType)[keyof typeof recordType];
 
 /** mark, type, payload length, handle, payload CRC, header CRC. */
 export const recordHeaderBytes = 24;
-/** Little-endian on disk: the bytes `CFR` and 0x9d, which is no ASCII and no part of UTF-8's start bytes. */
+/** On disk the bytes `CFR` and 0x9d: no valid text has the last one after a letter. */
 export const recordMark = 0x9d52_4643;
 /** A note of 1 MiB, an audio message of 1 MiB, or a directory entry; more is a damaged length. */
 export const payloadBytesMax = 8 * 1024 * 1024;
