@@ -76,6 +76,7 @@ class PocketsphinxEngine implements Engine {
   readonly #grammar: string | null;
   readonly #locate: () => Promise<PocketsphinxLocation>;
   readonly #pool: EngineChildPool;
+  #checked: { readonly dictionary: string; readonly words: Promise<readonly string[]> } | null = null;
 
   constructor(
     named: { readonly name: EngineName; readonly description: string },
@@ -110,7 +111,7 @@ class PocketsphinxEngine implements Engine {
       };
     }
     const { files } = location;
-    const words = this.#grammar === null ? [] : await unknownWords(this.#grammar, files.dictionary);
+    const words = await this.#wordsMissingFrom(files.dictionary);
     if (words.length > 0) {
       const missing = `${words.slice(0, 5).join(', ')} in the dictionary`;
       return { ok: false, missing, remedy: 'Write the grammar with words that the CMU dictionary has.' };
@@ -142,6 +143,18 @@ class PocketsphinxEngine implements Engine {
 
   close(): Promise<void> {
     return this.#pool.close();
+  }
+
+  /** Reads the 134,000 lines once per dictionary: every session asks, and a read costs as much as its recognition. */
+  #wordsMissingFrom(dictionary: string): Promise<readonly string[]> {
+    if (this.#grammar === null) return Promise.resolve([]);
+    if (this.#checked?.dictionary !== dictionary) {
+      const words = unknownWords(this.#grammar, dictionary);
+      this.#checked = { dictionary, words };
+      // A dictionary that could not be read is read again.
+      words.catch(() => (this.#checked = null));
+    }
+    return this.#checked.words;
   }
 
   /** Checks everything first: the library would end its process over a file that is not there. */

@@ -32,7 +32,7 @@ export const defaultLimits: GatewayLimits = {
   idleMs: 10_000,
   resumeGraceMs: 15_000,
   stallMs: 8_000,
-  connectMs: 5_000,
+  connectMs: 10_000,
   retriesMax: 2,
   finishMs: 600_000,
   boundaryMs: 2_000,
