@@ -30,7 +30,7 @@ function breakable(): { Socket: SocketConstructor; breakNewest(): void; opened()
     }
   }
   return {
-    Socket: Breakable as unknown as SocketConstructor,
+    Socket: Breakable as SocketConstructor,
     breakNewest: () => sockets.at(-1)!.terminate(),
     opened: () => sockets.length,
   };

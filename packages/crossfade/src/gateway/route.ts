@@ -12,7 +12,7 @@ export function assign(input: {
 }): Assignment {
   const { decision, controlUpstream } = input;
   const isServable = typeof decision.value === 'string' && input.knownUpstreams.has(decision.value);
-  const upstream = isServable ? (decision.value as string) : controlUpstream;
+  const upstream = isServable ? decision.value : controlUpstream;
   const stamp = decision.rollout;
   const isCandidate = isServable && stamp !== undefined && decision.variant === stamp.candidateVariant;
   const arm: Arm = isCandidate ? 'candidate' : 'control';

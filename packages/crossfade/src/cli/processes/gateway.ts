@@ -50,6 +50,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   });
   // Before the first client: a known ruleset decides from the first session on.
   await link.start();
+  const listener = getRequestListener(app.fetch);
   const started = await startGateway({
     host: config.gateway.host,
     port: addresses.gatewayPort,
@@ -65,7 +66,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
     log,
     limits: { sessionsMax: config.gateway.sessionsMax },
     keys,
-    http: getRequestListener(app.fetch),
+    http: (request, response) => void listener(request, response),
     onDrainReport: (drainId, progress) => link.reportDrain(drainId, progress),
     onRecord: () => link.recordStored(),
   });
