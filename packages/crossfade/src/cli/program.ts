@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { type CommandIo, complain } from './command-io.ts';
 import { addDemo } from './commands/demo.ts';
+import { addDrill } from './commands/drill.ts';
 import { addEngines } from './commands/engines.ts';
 import { addPlan } from './commands/plan.ts';
 import { addProcess } from './commands/process.ts';
@@ -43,7 +44,7 @@ Examples:
 
 Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode.badInput} wrong words or a wrong file, ${exitCode.couldNotRun} could not run.`,
     );
-  for (const add of [addDemo, addUp, addEngines, addPlan, addRollout, addSession, addProcess])
+  for (const add of [addDemo, addUp, addDrill, addEngines, addPlan, addRollout, addSession, addProcess])
     add(program, io);
   return program;
 }

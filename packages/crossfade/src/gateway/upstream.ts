@@ -9,6 +9,11 @@ export interface Upstream {
   /** Replaces parameters of the client's query, to move between a vendor's models for instance. */
   readonly query?: Readonly<Record<string, string>>;
   /**
+   * The models it knows. A client that names another one, because it was written for another server, gets the
+   * upstream's default. Absent: every name is passed on.
+   */
+  readonly models?: readonly string[];
+  /**
    * Its finals tile the audio, silence included, so that a gap between two is lost audio. The protocol says so;
    * false for a server that stays silent about silence.
    */
@@ -19,6 +24,8 @@ export interface Upstream {
 export function upstreamUrl(upstream: Upstream, clientQuery: URLSearchParams): string {
   const query = new URLSearchParams(clientQuery);
   query.delete('extra');
+  const model = query.get('model');
+  if (model !== null && upstream.models?.includes(model) === false) query.delete('model');
   for (const [name, value] of Object.entries(upstream.query ?? {})) query.set(name, value);
   const url = new URL(upstream.url);
   url.search = query.toString();

@@ -8,12 +8,12 @@ import { exitCode } from '../exit-code.ts';
 import { type DemoDefect, demoDefects } from '../demo/demo-system.ts';
 import { engineWishes, type EngineWish } from '../demo/engine-choice.ts';
 import { leaf } from './leaf.ts';
-import { tellEvent } from './up.ts';
+import { eventTeller } from './up.ts';
 
 interface DemoCommandOptions {
   readonly json?: boolean;
   readonly engine: EngineWish;
-  readonly sessions: number;
+  readonly sessions?: number;
   readonly seed: number;
   readonly defect: DemoDefect;
   readonly bake: string;
@@ -38,7 +38,11 @@ export function addDemo(program: Command, io: CommandIo): void {
     ],
   )
     .addOption(new Option('--engine <name>', 'what recognizes').choices(engineWishes).default('auto'))
-    .option('--sessions <number>', 'live sessions at once', wholeNumber(1, sessionsMax), 30)
+    .option(
+      '--sessions <number>',
+      'live sessions at once (default: 24 with speech, 40 with tones)',
+      wholeNumber(1, sessionsMax),
+    )
     .option('--seed <number>', 'of the traffic and of the defect', wholeNumber(0, 2 ** 31 - 1), 1)
     .addOption(
       new Option('--defect <name>', 'what is wrong with the bad build')
@@ -53,7 +57,7 @@ export function addDemo(program: Command, io: CommandIo): void {
       const json = options.json === true;
       const summary = await runDemo({
         wish: options.engine,
-        lanes: options.sessions,
+        ...(options.sessions === undefined ? {} : { lanes: options.sessions }),
         seed: options.seed,
         defect: options.defect,
         keep: options.keep === true,
@@ -62,7 +66,7 @@ export function addDemo(program: Command, io: CommandIo): void {
         random: systemRandom,
         // With --json stdout is for the one object.
         tell: json ? io.err : io.out,
-        onSystemEvent: (event) => tellEvent(io, event),
+        onSystemEvent: eventTeller(io),
         signal: interrupted(),
       });
       const code = summary.ok ? exitCode.ok : exitCode.failed;

@@ -10,6 +10,7 @@ import { exitCode } from '../exit-code.ts';
 import { warningMark } from '../processes/log.ts';
 import { startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
 import { defaultSystemConfig, parseSystemConfig, type SystemConfig } from '../system-config.ts';
+import { WarningDigest } from '../warning-digest.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 
 interface UpOptions extends CommonOptions {
@@ -40,7 +41,7 @@ export function addUp(program: Command, io: CommandIo): void {
         dataDir,
         clock: systemClock,
         random: systemRandom,
-        onEvent: (event) => tellEvent(io, event),
+        onEvent: eventTeller(io),
       });
       say(io, options.json === true, { json: describe(system), text: greeting(system) });
       const signal = await stopAsked;
@@ -75,17 +76,20 @@ function readPort(text: string): number {
 }
 
 /** What a person should know of the processes, on stderr. The first `ready` of each is part of the greeting. */
-export function tellEvent(io: CommandIo, event: SystemEvent): void {
-  if (event.type === 'ready' && event.restarts > 0) io.err(`${event.child} is back (pid ${event.pid}).`);
-  if (event.type === 'exited') io.err(`${event.child} ${event.why}; starting it again.`);
-  if (event.type === 'crash-loop') {
-    io.err(
-      `${event.child} died more than ten times in a minute (last: ${event.why}); trying every ${event.retryInMs / 1_000} s.`,
-    );
-  }
-  if (event.type === 'output' && event.line.startsWith(warningMark)) {
-    io.err(`${event.child}: ${event.line.slice(warningMark.length)}`);
-  }
+export function eventTeller(io: CommandIo): (event: SystemEvent) => void {
+  const warnings = new WarningDigest(systemClock, (line) => io.err(line));
+  return (event) => {
+    if (event.type === 'ready' && event.restarts > 0) io.err(`${event.child} is back (pid ${event.pid}).`);
+    if (event.type === 'exited') io.err(`${event.child} ${event.why}; starting it again.`);
+    if (event.type === 'crash-loop') {
+      io.err(
+        `${event.child} died more than ten times in a minute (last: ${event.why}); trying every ${event.retryInMs / 1_000} s.`,
+      );
+    }
+    if (event.type === 'output' && event.line.startsWith(warningMark)) {
+      warnings.add(`${event.child}: ${event.line.slice(warningMark.length)}`);
+    }
+  };
 }
 
 function describe(system: System): object {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
 import type { DemoAudio, DemoVoice } from './demo-audio.ts';
 import { speakSession, type SpokenSession } from './live-session.ts';
@@ -29,6 +30,8 @@ export class Crowd {
 
   constructor(options: CrowdOptions) {
     this.#options = options;
+    // One listener for each session that speaks.
+    setMaxListeners(options.plan.lanes, this.#cut.signal);
   }
 
   /** Sessions that speak now. */

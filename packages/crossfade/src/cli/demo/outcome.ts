@@ -60,7 +60,8 @@ export interface DemoFacts {
   /** The gateway's records, one for each session. */
   readonly records: readonly SessionRecord[];
   readonly good: RolloutStatus;
-  readonly bad: RolloutStatus;
+  /** Null: it did not begin, because the first one did not complete. */
+  readonly bad: RolloutStatus | null;
   /** By rollout, the stages that its audit names. */
   readonly stages: Readonly<Record<string, readonly string[]>>;
   /** Pipelines whose transcripts must hold every word; the old one may miss a tail. */
@@ -105,7 +106,9 @@ export function outcomeOf(facts: DemoFacts): DemoSummary {
       p99: Math.round(lateMs[Math.ceil(lateMs.length * lateQuantile) - 1] ?? 0),
       max: Math.round(lateMs.at(-1) ?? 0),
     },
-    rollouts: [good, bad].map((status) => rolloutOf(status, facts.stages[status.name] ?? [])),
+    rollouts: [good, ...(bad === null ? [] : [bad])].map((status) =>
+      rolloutOf(status, facts.stages[status.name] ?? []),
+    ),
     durationMs: Math.round(facts.durationMs),
   };
 }
@@ -170,7 +173,8 @@ function goodProblems(good: RolloutStatus): readonly string[] {
 }
 
 /** The receipt must be closed and name every session that was open on the bad build when it was taken back. */
-function badProblems(bad: RolloutStatus, records: readonly SessionRecord[]): readonly string[] {
+function badProblems(bad: RolloutStatus | null, records: readonly SessionRecord[]): readonly string[] {
+  if (bad === null) return ['The second build was not rolled out.'];
   const { receipt } = bad;
   if (bad.state !== 'rolled-back' || receipt === null)
     return [`The bad build is ${bad.state}, not rolled back.`];

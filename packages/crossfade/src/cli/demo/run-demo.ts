@@ -14,10 +14,13 @@ import { type DemoDefect, demoPipelines, demoSystem } from './demo-system.ts';
 import { DemoWatch } from './demo-watch.ts';
 import { chooseEngines, type DemoEngines, type EngineWish } from './engine-choice.ts';
 import { type DemoSummary, outcomeOf } from './outcome.ts';
+import { defaultLanes, type TrafficPlan } from './traffic.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface DemoOptions {
   readonly wish: EngineWish;
-  readonly lanes: number;
+  /** Sessions at once; what two cores carry when absent. */
+  readonly lanes?: number;
   readonly seed: number;
   readonly defect: DemoDefect;
   /** Keep the data folder, and say where it is. */
@@ -36,6 +39,9 @@ export interface DemoOptions {
 const rolloutLimitMs = 240_000;
 /** The folder of example plans; sources and built program are equally deep in the checkout. */
 const examples = new URL('../../../../../examples/', import.meta.url);
+
+/** Of the crowd, so many meet the second build before it is taken back. */
+const firstStagesShare = 0.25;
 
 const by = (reason: string): { actor: string; reason: string } => ({ actor: 'demo', reason });
 
@@ -82,6 +88,7 @@ async function prepareVoice(engines: DemoEngines, tell: (line: string) => void):
 class Demo {
   readonly #options: DemoOptions;
   readonly #system: System;
+  readonly #plan: TrafficPlan;
   readonly #crowd: Crowd;
   readonly #watch: DemoWatch;
   readonly #startedAtMs: number;
@@ -93,26 +100,26 @@ class Demo {
     system: System,
     startedAtMs: number,
   ) {
-    const { clock, tell, lanes, seed } = options;
+    const { clock, tell, seed } = options;
     this.#options = options;
     this.#system = system;
     this.#startedAtMs = startedAtMs;
-    const plan = { seed, lanes, engines, sentenceCount: corpus.length };
-    this.#crowd = new Crowd({ plan, voice, gatewayUrl: system.gatewayUrl, clock });
+    const lanes = options.lanes ?? defaultLanes[engines];
+    this.#plan = { seed, lanes, engines, sentenceCount: corpus.length };
+    this.#crowd = new Crowd({ plan: this.#plan, voice, gatewayUrl: system.gatewayUrl, clock });
     this.#watch = new DemoWatch({ system, crowd: this.#crowd, clock, tell, startedAtMs });
   }
 
   async run(): Promise<DemoSummary> {
-    const { tell, lanes } = this.#options;
+    const { tell } = this.#options;
     const client = await ControlClient.forDataFolder(this.#system.dataDir);
     await this.#watch.open();
     try {
-      tell(`${lanes} speakers take their seats.`);
+      await this.#warmUp([demoPipelines.old, demoPipelines.good], 1);
+      tell(`${this.#plan.lanes} speakers take their seats.`);
       this.#crowd.start();
       const good = await this.#rollOut(client, 'demo-streaming.yaml');
-      tell(`Now a second build, ${demoPipelines.bad}. Nobody tells the controller what is wrong with it.`);
-      await this.#system.startPipeline(demoPipelines.bad);
-      const bad = await this.#rollOut(client, 'demo-streaming-next.yaml');
+      const bad = good.state === 'completed' ? await this.#secondBuild(client) : null;
       tell('The speakers finish their sentences.');
       const sessions = await this.#crowd.stop();
       const records = await this.#watch.allRecords(sessions.length);
@@ -121,7 +128,7 @@ class Demo {
         records,
         good,
         bad,
-        stages: { [good.name]: await stagesOf(client, good), [bad.name]: await stagesOf(client, bad) },
+        stages: await stagesOf(client),
         wholePipelines: new Set([demoPipelines.good]),
         peakSessions: this.#watch.peakSessions,
         durationMs: this.#options.clock.monotonicMs() - this.#startedAtMs,
@@ -130,6 +137,19 @@ class Demo {
       await this.#crowd.cut();
       await this.#watch.close();
     }
+  }
+
+  async #secondBuild(client: ControlClient): Promise<RolloutStatus> {
+    const { bad } = demoPipelines;
+    this.#options.tell(`Now a second build, ${bad}. Nobody tells the controller what is wrong with it.`);
+    await this.#system.startPipeline(bad);
+    await this.#warmUp([bad], firstStagesShare);
+    return this.#rollOut(client, 'demo-streaming-next.yaml');
+  }
+
+  async #warmUp(pipelines: readonly string[], share: number): Promise<void> {
+    const urls = pipelines.map((name) => this.#system.pipelineUrl(name));
+    await Promise.all(urls.map((url) => warmUp(url, this.#plan, share, this.#options.clock)));
   }
 
   /** What a person would do: apply the plan, start it, waive the acceptance evidence; then it walks by itself. */
@@ -142,8 +162,14 @@ class Demo {
   }
 }
 
-/** The stages a rollout entered, by its audit. */
-async function stagesOf(client: ControlClient, { name }: RolloutStatus): Promise<readonly string[]> {
-  const entered = (await client.history(name)).filter(({ type }) => type === 'stage-entered');
-  return entered.map(({ event }) => (event as { after: { stage: string | null } }).after.stage ?? '?');
+/** The stages that each rollout entered, by its audit. */
+async function stagesOf(client: ControlClient): Promise<Record<string, readonly string[]>> {
+  const stages: Record<string, readonly string[]> = {};
+  for (const { name } of await client.rollouts()) {
+    const entered = (await client.history(name)).filter(({ type }) => type === 'stage-entered');
+    stages[name] = entered.map(
+      ({ event }) => (event as { after: { stage: string | null } }).after.stage ?? '?',
+    );
+  }
+  return stages;
 }

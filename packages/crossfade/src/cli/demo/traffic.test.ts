@@ -24,7 +24,7 @@ describe('traffic', () => {
   it('gives two lanes the open model, some the probe, the others the grammar', () => {
     const engines = Array.from({ length: plan.lanes }, (_, lane) => laneEngine(plan, lane));
     const count = (name: string) => engines.filter((engine) => engine === name).length;
-    expect([count('pocketsphinx'), count('tone'), count('pocketsphinx-grammar')]).toEqual([2, 9, 29]);
+    expect([count('pocketsphinx'), count('tone'), count('pocketsphinx-grammar')]).toEqual([2, 13, 25]);
     expect(laneEngine({ ...plan, engines: 'tone' }, 0)).toBe('tone');
   });
 

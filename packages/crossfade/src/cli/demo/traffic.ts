@@ -33,7 +33,7 @@ export interface TrafficPlan {
 /** A machine with two cores carries this many open-model recognizers in real time, and no more. */
 const openModelLanes = 2;
 /** One lane in this many speaks probe words, whose truth is known to the sample. */
-const probeEvery = 4;
+const probeEvery = 3;
 const usersPerLane = 6;
 /** One user in this many belongs to the company: enough for evidence within seconds. */
 const internalEvery = 5;
@@ -45,7 +45,10 @@ const pauseMaxMs = 400;
 
 const countries = ['de', 'fr', 'us', 'jp', 'br'] as const;
 
-/** The engine that serves a lane's sessions: two on the open model, one in four probes, the rest on the grammar. */
+/** Sessions at once when nobody says: what two cores carry in real time beside everything else. */
+export const defaultLanes = { tone: 40, speech: 24 } as const;
+
+/** The engine that serves a lane's sessions: two on the open model, one in three probes, the rest on the grammar. */
 export function laneEngine({ engines }: TrafficPlan, lane: number): EngineName {
   if (engines === 'tone') return 'tone';
   if (lane < openModelLanes) return 'pocketsphinx';

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { ControlLink } from '../../gateway/control-link.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
 import type { Upstream } from '../../gateway/upstream.ts';
+import { engineNames } from '../../engines/registry.ts';
 import { openJournal } from '../../journal/file-journal.ts';
 import { readControlAddress } from '../../server/control-client.ts';
 import { createGatewayApp } from '../../server/gateway-app.ts';
@@ -98,6 +99,7 @@ export function upstreamsOf(
   const own = config.pipelines.map(({ name }) => ({
     name,
     url: `ws://127.0.0.1:${addresses.pipelinePorts[name]}/v1/listen`,
+    models: engineNames,
   }));
   const outside = config.upstreams.map(({ name, url, keyFromEnv, tiles, query }) => ({
     name,

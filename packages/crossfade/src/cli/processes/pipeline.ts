@@ -9,6 +9,12 @@ import type { PipelineConfig } from '../system-config.ts';
 import type { RunningChild } from './child-main.ts';
 import type { ChildSettings } from './messages.ts';
 
+/**
+ * Audio that engines may be behind, all sessions together, ms, before new sessions are refused. The grammar
+ * engine works off this much in a second, and forty sessions are soon half a second behind at once.
+ */
+const admissionBacklogMs = 60_000;
+
 /** One pipeline's process. Its engines, where they are native, are processes of their own again. */
 export async function startPipelineProcess(settings: ChildSettings, log: Logger): Promise<RunningChild> {
   const config = settings.config.pipelines.find(({ name }) => name === settings.pipeline);
@@ -22,6 +28,7 @@ export async function startPipelineProcess(settings: ChildSettings, log: Logger)
     engines: await enginesOf(config),
     ...(config.defect === undefined ? {} : { defect: config.defect }),
     onCrash: () => process.exit(exitCode.failed),
+    limits: { admissionBacklogMs },
     clock: systemClock,
     log,
   });

@@ -38,6 +38,8 @@ export interface System {
   readonly controlUrl: string;
   /** All processes by name: `control-plane`, `gateway`, and the pipelines that were started. */
   readonly children: ReadonlyMap<string, ManagedChild>;
+  /** `ws://host:port` of a pipeline of the configuration, started or not. */
+  pipelineUrl(name: string): string;
   /** Starts a pipeline of the configuration that is not started yet. */
   startPipeline(name: string): Promise<void>;
   /** Ends the gateway, then the pipelines, then the control plane, and frees the data folder. Idempotent. */
@@ -94,7 +96,7 @@ class SupervisedSystem implements System {
         startedAtMs: clock.nowMs(),
         gatewayUrl: this.gatewayUrl,
         controlUrl: this.controlUrl,
-        pipelines: pipelines.map(({ name }) => ({ name, url: this.#pipelineUrl(name) })),
+        pipelines: pipelines.map(({ name }) => ({ name, url: this.pipelineUrl(name) })),
       });
     } catch (error) {
       await this.stop();
@@ -148,7 +150,7 @@ class SupervisedSystem implements System {
     return pipeline === undefined ? settings : { ...settings, pipeline };
   }
 
-  #pipelineUrl(name: string): string {
+  pipelineUrl(name: string): string {
     return `ws://127.0.0.1:${this.#addresses.pipelinePorts[name]}`;
   }
 }

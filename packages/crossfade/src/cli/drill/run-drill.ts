@@ -1,0 +1,150 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import type { Random } from '@crossfade/sdk/core/random';
+import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
+import { dataPaths } from '../data-folder.ts';
+import { Auditor, type AuditedSession } from './auditor.ts';
+import type { DrillPlan, PlannedFault } from './drill-plan.ts';
+import { type DrillReport, drillReport, type Trial } from './drill-report.ts';
+import { type DrillSystem, NoSmallDisk, startDrillSystem } from './drill-system.ts';
+import { inject } from './inject.ts';
+import { Lanes } from './lanes.ts';
+import { recoveryMs } from './recovery-watch.ts';
+import type { SpokenSession } from './spoken-session.ts';
+
+export interface DrillOptions {
+  readonly profile: string;
+  readonly plan: DrillPlan;
+  /** No new fault after this; what is left of the plan is reported as not run. */
+  readonly limitMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Progress, for people. */
+  readonly tell: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Breaks a real system as planned, and holds every session against the truth. Leaves nothing running. */
+export async function runDrill(options: DrillOptions): Promise<DrillReport> {
+  const drill = new Drill(options);
+  const { faults } = options.plan;
+  const onDisk = faults.filter(({ kind }) => kind === 'disk-full');
+  await drill.phase(
+    faults.filter(({ kind }) => kind !== 'disk-full'),
+    false,
+  );
+  await drill.phase(onDisk, true);
+  return drill.report();
+}
+
+class Drill {
+  readonly #options: DrillOptions;
+  readonly #startedAtMs: number;
+  readonly #trials: Trial[] = [];
+  readonly #audited: AuditedSession[] = [];
+  readonly #notRun: DrillReport['notRun'][number][] = [];
+  readonly #stored = new Map<string, number>();
+
+  constructor(options: DrillOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.clock.monotonicMs();
+  }
+
+  report(): DrillReport {
+    const { profile, plan, clock } = this.#options;
+    return drillReport({
+      profile,
+      seed: plan.seed,
+      durationMs: clock.monotonicMs() - this.#startedAtMs,
+      trials: this.#trials,
+      audited: this.#audited,
+      notRun: this.#notRun,
+      stored: this.#stored,
+    });
+  }
+
+  /** A system of its own, its sessions and these faults, one after the other. */
+  async phase(faults: readonly PlannedFault[], withSmallDisk: boolean): Promise<void> {
+    if (faults.length === 0) return;
+    const { clock, random } = this.#options;
+    let on: DrillSystem;
+    try {
+      on = await startDrillSystem({ clock, random, withSmallDisk });
+    } catch (error) {
+      if (!(error instanceof NoSmallDisk)) throw error;
+      this.#skip(faults, error.message);
+      return;
+    }
+    this.#tell(`the system is up${withSmallDisk ? ', its journal on a small disk' : ''}`);
+    try {
+      await this.#speakThrough(faults, on);
+      await on.stop();
+      await this.#countRecords(on);
+    } finally {
+      await on.stop();
+      await on.remove();
+    }
+  }
+
+  async #speakThrough(faults: readonly PlannedFault[], on: DrillSystem): Promise<void> {
+    const { plan, clock, limitMs, signal } = this.#options;
+    const { gatewayUrl } = on.system;
+    const auditor = new Auditor(gatewayUrl, clock);
+    const onOver = (session: SpokenSession): void => auditor.add(session);
+    const lanes = new Lanes({ seed: plan.seed, lanes: plan.lanes, gatewayUrl, clock, onOver });
+    lanes.start();
+    for (const [index, fault] of faults.entries()) {
+      signal.throwIfAborted();
+      if (clock.monotonicMs() - this.#startedAtMs > limitMs) {
+        this.#skip(faults.slice(index), `the time of ${limitMs / 1_000} s was over`);
+        break;
+      }
+      await new Promise<void>((resolve) => clock.after(fault.waitMs, resolve));
+      await this.#try(fault, on, lanes);
+    }
+    this.#tell('no more faults; the open sessions say what they have to say');
+    await lanes.stop();
+    await auditor.finish();
+    this.#audited.push(...auditor.audited);
+  }
+
+  async #try(fault: PlannedFault, on: DrillSystem, lanes: Lanes): Promise<void> {
+    const { clock } = this.#options;
+    const open = new Set(lanes.open);
+    await inject(fault, on, clock);
+    for (const session of lanes.open) open.add(session);
+    for (const session of open) session.cases.add(fault.case);
+    const ms = await recoveryMs([...open], on.system.gatewayUrl, clock);
+    this.#trials.push({ fault, sessions: open.size, recoveryMs: ms });
+    const said = ms === null ? 'NOT whole again in time' : `whole again after ${Math.round(ms)} ms`;
+    this.#tell(`case ${fault.case} ${fault.kind}: ${open.size} sessions ${said}`);
+  }
+
+  #skip(faults: readonly PlannedFault[], why: string): void {
+    for (const kind of new Set(faults.map((fault) => fault.kind))) {
+      const count = faults.filter((fault) => fault.kind === kind).length;
+      this.#notRun.push({ kind, faults: count, why });
+    }
+  }
+
+  /** How often each session stands in the gateway's store, which nobody writes any more. */
+  async #countRecords(on: DrillSystem): Promise<void> {
+    const store = await openSqliteSessionStore({ file: dataPaths(on.system.dataDir).sessions });
+    try {
+      for (let after = 0; ;) {
+        const page = await store.records({ after });
+        for (const { record, sequence } of page) {
+          this.#stored.set(record.sessionId, (this.#stored.get(record.sessionId) ?? 0) + 1);
+          after = sequence;
+        }
+        if (page.length === 0) return;
+      }
+    } finally {
+      await store.close();
+    }
+  }
+
+  #tell(line: string): void {
+    const { tell, clock } = this.#options;
+    tell(`${((clock.monotonicMs() - this.#startedAtMs) / 1_000).toFixed(1).padStart(6)} s  ${line}`);
+  }
+}
