@@ -58,7 +58,7 @@ describe('conformance: each engine agrees with numbers computed by another progr
   test.each(cases.conditionalCounts)(
     'event counts $epochs with margin $margin',
     ({ epochs, margin, lnE }) => {
-      const counts = (epochs as number[][]).map(([candidate = 0, control = 0, share = 0.5]) => ({
+      const counts = epochs.map(([candidate = 0, control = 0, share = 0.5]) => ({
         candidate,
         control,
         share,
@@ -76,7 +76,7 @@ describe('conformance: each engine agrees with numbers computed by another progr
   );
 
   test.each(cases.ratioMismatch)('splits $epochs at concentration $concentration', (row) => {
-    const epochs = (row.epochs as number[][][]).map(([counts = [], shares = []]) => ({ counts, shares }));
+    const epochs = row.epochs.map(([counts = [], shares = []]) => ({ counts, shares }));
 
     expectClose(lnMismatchEvidence(epochs, row.concentration), row.lnE, 7);
   });

@@ -2,7 +2,7 @@
  * The normal mixture on a score in information time: evidence that may be watched at any time, sharp for dense metrics,
  * asymptotic (Robbins 1970; Johari et al. 2022; Waudby-Smith, Arbour et al. 2024).
  */
-import { bisect, doubleUntilNot, lnNormalCdf, logSumExp } from './special-functions.ts';
+import { bisect, doubleUntilNot, lnErfcx, lnNormalCdf, logSumExp } from './special-functions.ts';
 import type { Contrast, RatioMoments } from './ratio-moments.ts';
 
 /**
@@ -31,12 +31,29 @@ export function lnMixture(
   );
 }
 
-/** ln of the average over effect sizes, weighted alike. 0 (E = 1) when nothing is known. */
+/** Up to this z, exp(z²/2) is far from the end of doubles. */
+const plainScoreMax = 30;
+
+/**
+ * ln of the average over effect sizes, weighted alike; 0 (E = 1) when nothing is known. It is asked for every metric,
+ * start and minute, so it is summed without logarithms where nothing can overflow.
+ */
 export function lnMixtureEvidence(
-  contrast: Pick<Contrast, 'score' | 'information'>,
+  { score, information }: Pick<Contrast, 'score' | 'information'>,
   taus: readonly number[],
 ): number {
-  return logSumExp(taus.map((tau) => lnMixture(contrast, tau))) - Math.log(taus.length);
+  if (Math.abs(score) > plainScoreMax * Math.sqrt(information)) {
+    return logSumExp(taus.map((tau) => lnMixture({ score, information }, tau))) - Math.log(taus.length);
+  }
+  let sum = 0;
+  for (let i = 0; i < taus.length; i++) {
+    const total = information + 1 / (taus[i]! * taus[i]!);
+    const z = score / Math.sqrt(total);
+    // exp(z²/2) Φ(z), from erfcx on the side where it is small.
+    const half = 0.5 * Math.exp(lnErfcx(Math.abs(z) * Math.SQRT1_2));
+    sum += (z < 0 ? half : Math.exp((z * z) / 2) - half) / (taus[i]! * Math.sqrt(total));
+  }
+  return Math.log((2 * sum) / taus.length);
 }
 
 /** The taus of a metric whose ratio has been `historicalRatio`. */

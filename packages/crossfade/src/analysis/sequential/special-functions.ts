@@ -39,8 +39,31 @@ const erfcxSeries = [
   -1.523_032_285_384_786e-15, -9.456_988_821_418_282_4e-17, 1.210_177_190_339_195_6e-16,
 ] as const;
 
+/**
+ * A running ln Σ exp: one exponential per number, nothing kept. What lies e⁻⁴⁰ below the largest is left out: it is
+ * beyond the digits of a double.
+ */
+export class LogSum {
+  #top = -Infinity;
+  #sum = 0;
+
+  add(value: number): void {
+    if (value <= this.#top) {
+      if (value > this.#top - 40) this.#sum += Math.exp(value - this.#top);
+    } else {
+      this.#sum = this.#sum * Math.exp(this.#top - value) + 1;
+      this.#top = value;
+    }
+  }
+
+  /** −Infinity of nothing. */
+  get ln(): number {
+    return this.#sum > 0 ? this.#top + Math.log(this.#sum) : this.#top;
+  }
+}
+
 /** ln erfcx(z) = ln(exp(z²) erfc(z)) for z ≥ 0. */
-function lnErfcx(z: number): number {
+export function lnErfcx(z: number): number {
   const t = 2 / (2 + z);
   const twoY = 4 * t - 2;
   let previous = 0;

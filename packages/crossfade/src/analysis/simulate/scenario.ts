@@ -1,0 +1,115 @@
+import { healthyService, type ServiceModel } from './traffic.ts';
+
+/** One kind of canary that the simulator runs many times. */
+export interface Scenario {
+  readonly name: string;
+  /** Sessions a minute over both arms, in the mean of a day. */
+  readonly sessionsPerMinute: number;
+  /** The candidate's share. */
+  readonly share: number;
+  /** Both arms before any regression. */
+  readonly service: ServiceModel;
+  /** The candidate from `onsetMinute` on. */
+  readonly candidate: ServiceModel;
+  readonly onsetMinute: number;
+  /** Incidents that strike both arms within the run, at random times. */
+  readonly sharedIncidents: number;
+  /** Users who come back; null: everybody comes once. */
+  readonly returningUsers: number | null;
+}
+
+/** Ten sessions a minute and arm. */
+const base: Scenario = {
+  name: 'same build',
+  sessionsPerMinute: 20,
+  share: 0.5,
+  service: healthyService,
+  candidate: healthyService,
+  onsetMinute: 0,
+  sharedIncidents: 0,
+  returningUsers: null,
+};
+
+const heavyTailed: ServiceModel = {
+  ...healthyService,
+  gapShare: 0.002,
+  gapS: 20,
+  gapSigma: 1.6,
+  tailSigma: 1.6,
+  orphanShare: 0.000_75,
+  orphanBurst: 8,
+  duplicateShare: 0.000_13,
+  duplicateBurst: 6,
+  flakyShare: 0.01,
+  flakyFailing: 0.5,
+};
+
+/** Worse than control by less than a rollback is worth. */
+const drifted: ServiceModel = {
+  ...healthyService,
+  flakyShare: healthyService.flakyShare * 1.05,
+  responseMs: healthyService.responseMs * 1.03,
+  finalMsP95: healthyService.finalMsP95 * 1.02,
+};
+
+/** Canaries that must not be rolled back. */
+export const healthyScenarios: readonly Scenario[] = [
+  base,
+  { ...base, name: '6× traffic', sessionsPerMinute: 120 },
+  { ...base, name: '1/10 traffic', sessionsPerMinute: 2 },
+  { ...base, name: 'heavy tails', service: heavyTailed, candidate: heavyTailed },
+  { ...base, name: 'shared incidents', sharedIncidents: 3 },
+  { ...base, name: '10 % canary', share: 0.1 },
+  { ...base, name: 'returning users', returningUsers: 6_000 },
+  { ...base, name: 'harmless drift', candidate: drifted },
+];
+
+/** What both arms suffer while a shared incident lasts. */
+export function underIncident(service: ServiceModel): ServiceModel {
+  return {
+    ...service,
+    flakyShare: Math.min(1, service.flakyShare * 6),
+    deadShare: Math.max(service.deadShare, 0.05),
+    finalMsP95: service.finalMsP95 * 1.5,
+    responseMs: service.responseMs * 1.5,
+    gapShare: Math.min(1, service.gapShare * 20),
+    tailMs: service.tailMs * 2,
+  };
+}
+
+/** A regression by name: what it makes of a service. */
+const regressions: Readonly<Record<string, (service: ServiceModel) => ServiceModel>> = {
+  '30 % of sessions dead': (service) => ({ ...service, deadShare: 0.3 }),
+  'errors ×2': (service) => ({ ...service, flakyShare: service.flakyShare * 2 }),
+  'errors ×5': (service) => ({ ...service, flakyShare: service.flakyShare * 5 }),
+  'finalization +25 %': (service) => ({ ...service, finalMsP95: service.finalMsP95 * 1.25 }),
+  'finalization +60 %': (service) => ({ ...service, finalMsP95: service.finalMsP95 * 1.6 }),
+  'missing audio ×12': (service) => ({ ...service, gapShare: service.gapShare * 12 }),
+  'orphans ×10': (service) => ({ ...service, orphanShare: service.orphanShare * 10 }),
+  'tail ×2': (service) => ({ ...service, tailMs: service.tailMs * 2 }),
+  'duplicates ×50': (service) => ({ ...service, duplicateShare: service.duplicateShare * 50 }),
+};
+
+export const regressionNames = Object.keys(regressions);
+
+/** A canary with a named regression from a minute on. */
+export function regressedScenario(name: string, onsetMinute = 0): Scenario {
+  const change = regressions[name];
+  if (change === undefined)
+    throw new RangeError(`Expected one of ${regressionNames.join(', ')}, got ${name}.`);
+  return { ...base, name, candidate: change(base.service), onsetMinute };
+}
+
+/** A canary whose truth is exactly at the limit of the metrics that have one. Must not be promoted on them. */
+export function atLimitScenario(): Scenario {
+  const share = { orphan: 5e-4 / 1.5e-4, duplicate: 1e-4 / 2e-5 };
+  const candidate: ServiceModel = {
+    ...healthyService,
+    gapShare: healthyService.gapShare * 4,
+    orphanShare: healthyService.orphanShare * share.orphan,
+    duplicateShare: healthyService.duplicateShare * share.duplicate,
+    finalMsP95: 1_500,
+    tailMs: 100,
+  };
+  return { ...base, name: 'truth at the limit', candidate };
+}
