@@ -4,7 +4,7 @@ import { candidateArm, controlArm } from '../sequential/cell-layout.ts';
 import { EpochSums, type MetricSetup, outcomeWidth } from '../sequential/epoch-sums.ts';
 import { SumsEvidence } from '../sequential/evidence-window.ts';
 import { afterSession, deadCandidate, guardsAtRest, silentCandidate } from '../sequential/guards.ts';
-import { type RollEvidence, restartMinutes, rollEvidence } from '../sequential/roll-evidence.ts';
+import { restartMinutes, rollEvidence } from '../sequential/roll-evidence.ts';
 import { sequentialMetric, type SequentialMetricId } from '../sequential/sequential-metrics.ts';
 import type { UserKey } from '../sequential/user-filter.ts';
 import { normal, poisson } from './random-variates.ts';
@@ -58,8 +58,8 @@ export interface CanaryOptions {
   /** Default 48 hours. */
   readonly minutes?: number;
   /** Called after each minute; may stop the run by answering true. */
-  readonly onMinute?: (minute: number, evidence: RollEvidence, sums: EpochSums) => boolean;
-  /** False: nothing is judged, only summed (for looks at the end). Default true. */
+  readonly onMinute?: (minute: number, sums: EpochSums) => boolean;
+  /** False: sessions are summed and nothing rolls back. Default true. */
   readonly judged?: boolean;
 }
 
@@ -75,8 +75,8 @@ export interface CanaryResult {
 }
 
 /** Runs one canary, asked every minute, until it is rolled back or over. The same seed gives the same run. */
-export function runCanary(options: CanaryOptions): CanaryResult {
-  const { scenario, setups, seed, alpha, minutes = canaryMinutes, judged = true } = options;
+export function runCanary(canary: CanaryOptions): CanaryResult {
+  const { scenario, setups, seed, alpha, minutes = canaryMinutes, judged = true } = canary;
   const random = seededRandom(seed);
   const world = new World(scenario, random, minutes);
   const sums = new EpochSums(setups, { epoch: 1, share: scenario.share }, restartMinutes);
@@ -105,16 +105,15 @@ export function runCanary(options: CanaryOptions): CanaryResult {
       if (isCandidate && minute >= scenario.onsetMinute) candidateSessions += 1;
       if (judged && dead && deadCandidate(guards) !== null) return done(minute, null, 'dead-candidate');
     }
+    if (canary.onMinute?.(minute, sums) === true) break;
     if (!judged) continue;
     const silence = { nowMs: (minute + 1) * minuteMs, share: scenario.share, expectedGapMs };
     if (silentCandidate(guards, silence) !== null) return done(minute, null, 'silent-candidate');
-    const evidence = rollEvidence([new SumsEvidence(setups, [sums])], {
-      minute,
-      horizonMinutes: minutes,
-      hasRandomControl: true,
-    });
+    const options = { minute, horizonMinutes: minutes, hasRandomControl: true };
+    const ceiling = rollEvidence([new SumsEvidence(setups, [sums], 'ceiling')], options);
+    if (ceiling.lnE < lnThreshold) continue;
+    const evidence = rollEvidence([new SumsEvidence(setups, [sums])], options);
     if (evidence.lnE >= lnThreshold) return done(minute, evidence.culprit, null);
-    if (options.onMinute?.(minute, evidence, sums) === true) break;
   }
   return done(null, null, null);
 }
