@@ -8,6 +8,7 @@ import { silentLog } from '@crossfade/sdk/core/log';
 import type { EvaluationResult, RolloutStamp } from '@crossfade/sdk/flags/ruleset';
 import { WebSocket } from 'ws';
 import { openJournal } from '../journal/file-journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import type { SessionStore } from '../store/store.ts';
 import type { SessionRecord } from '../transcript/session-record.ts';
@@ -39,6 +40,8 @@ export interface TestGatewayOptions {
   readonly folder?: string;
   readonly sessions?: SessionStore;
   readonly port?: number;
+  /** The journal as the gateway sees it: a disk that refuses, for instance. */
+  readonly seenJournal?: (journal: Journal) => Journal;
 }
 
 const stamp: RolloutStamp = {
@@ -66,7 +69,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     flag: 'pipeline',
     upstreams: options.upstreams,
     controlUpstream: 'control',
-    journal,
+    journal: options.seenJournal?.(journal) ?? journal,
     sessions,
     evaluator: { evaluate: () => decision },
     clock: systemClock,

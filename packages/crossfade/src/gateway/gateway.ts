@@ -295,9 +295,11 @@ class RunningGateway implements Gateway {
   async #resume(request: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): Promise<void> {
     const { sessionId, afterSegment } = handshake.resume!;
     const session = this.#sessions.get(sessionId);
-    if (session !== undefined && session.phase !== 'ended') {
+    if (session !== undefined) {
       this.#upgrade(request, socket, head, sessionId, (client) => {
-        session.attach(this.#client(client, session, handshake), handshake.resume);
+        // On its way to the store: the client finds it there in a moment.
+        if (session.phase === 'ended') client.close(closeCodes.tryLater.code, 'it is being stored');
+        else session.attach(this.#client(client, session, handshake), handshake.resume);
       });
       return;
     }
@@ -306,8 +308,7 @@ class RunningGateway implements Gateway {
     if (record === undefined || transcript === undefined) {
       // Said over the socket, because a browser does not see the answer of a refused upgrade.
       this.#upgrade(request, socket, head, sessionId, (client) => {
-        const message =
-          'Expected the id of a session of this gateway, got one it does not know. Start a new session.';
+        const message = 'Expected the id of a session of this gateway, got one it does not know. Start anew.';
         client.send(JSON.stringify(errorOf('SESSION_UNKNOWN', message)));
         client.close(closeCodes.notDecodable.code, 'SESSION_UNKNOWN');
       });
@@ -372,13 +373,13 @@ class RunningGateway implements Gateway {
     if (session !== undefined) this.#drains.progressed(session, null);
   }
 
-  #onEnded(sessionId: string, record: SessionRecord | null): void {
+  #onEnded(sessionId: string, record: SessionRecord): void {
     const session = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
     this.#finishing.delete(sessionId);
     this.#ended += 1;
     if (session !== undefined) this.#drains.progressed(session, record);
-    if (record !== null) this.#options.onRecord?.(record);
+    this.#options.onRecord?.(record);
   }
 }
 

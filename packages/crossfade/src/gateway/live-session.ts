@@ -30,7 +30,7 @@ import type { ResumePoint, SessionClient } from './session-client.ts';
 import type { SessionContext } from './session-context.ts';
 import { SessionLedgers } from './session-ledgers.ts';
 import { encodeNote, type SessionNote } from './session-notes.ts';
-import { storeSession } from './store-session.ts';
+import { keepSession } from './store-session.ts';
 
 export interface SessionStart {
   readonly sessionId: string;
@@ -63,6 +63,7 @@ export class LiveSession implements RelayHost {
   #graceUntilMs: number | null = null;
   #stoppedAtMs = 0;
   #departure: Departure | null = null;
+  #isAbandoned = false;
 
   constructor(context: SessionContext, start: SessionStart) {
     this.sessionId = start.sessionId;
@@ -234,6 +235,7 @@ export class LiveSession implements RelayHost {
 
   /** Ends without a record; the journal finishes the session after a restart. */
   abandon(): void {
+    this.#isAbandoned = true;
     this.#phase = 'ended';
     this.#relay.stop();
     this.#client?.close(closeCodes.goingAway.code, closeCodes.goingAway.reason);
@@ -327,28 +329,21 @@ export class LiveSession implements RelayHost {
     this.#phase = 'ended';
     this.#relay.stop();
     if (this.#departure?.outcome === 'open') this.#departure.settle('finished');
-    const { journal, clock, log } = this.#context;
-    try {
-      await journal.commit();
-      const record = this.#record(journal.durableSample(this.sessionId));
-      const { sampleRate } = this.query;
-      await storeSession(this.#context, record, {
-        sessionId: this.sessionId,
-        sampleRate,
-        entries: this.entries,
-      });
-      journal.closeSession(this.sessionId);
-      this.#client?.send(metadataOf(this.#identity(), this.#endSample, clock.nowMs()));
-      this.#client?.close(closeCodes.normal.code, closeCodes.normal.reason);
-      this.#context.onEnded(this.sessionId, record);
-    } catch (error) {
-      log.error(
-        { session: this.sessionId, error: messageOf(error) },
-        'session not stored; it stays in the journal',
-      );
-      this.#client?.close(closeCodes.tryLater.code, 'the session could not be stored yet');
-      this.#context.onEnded(this.sessionId, null);
-    }
+    const { clock, log, onEnded } = this.#context;
+    const { sessionId } = this;
+    const record = await keepSession(this.#context, sessionId, {
+      record: (durableSample) => this.#record(durableSample),
+      transcript: () => ({ sessionId, sampleRate: this.query.sampleRate, entries: this.entries }),
+      isAbandoned: () => this.#isAbandoned,
+      onRefused: (error) => {
+        log.error({ session: sessionId, error: messageOf(error) }, 'session not stored yet; trying again');
+        this.#client?.close(closeCodes.tryLater.code, 'the session could not be stored yet');
+      },
+    });
+    if (record === null) return;
+    this.#client?.send(metadataOf(this.#identity(), this.#endSample, clock.nowMs()));
+    this.#client?.close(closeCodes.normal.code, closeCodes.normal.reason);
+    onEnded(sessionId, record);
   }
 
   #record(durableSample: number): SessionRecord {

@@ -16,6 +16,6 @@ export interface SessionContext {
   readonly log: Log;
   /** The session left its arm by a drain. */
   onDrainProgress(sessionId: string): void;
-  /** The session is over; null: its record could not be stored and it stays in the journal. */
-  onEnded(sessionId: string, record: SessionRecord | null): void;
+  /** The session is over and its record is stored. */
+  onEnded(sessionId: string, record: SessionRecord): void;
 }
