@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyAfterPowerCut, FaultyFs } from './faulty-fs.fixture.ts';
 import type { PowerCut } from './faulty-fs.fixture.ts';
 import { openJournal } from './file-journal.ts';
-import { audioOf, readAll } from './journal.fixture.ts';
+import { audioOf, readAll, until } from './journal.fixture.ts';
 import type { Journal } from './journal.ts';
 
 let base: string;
@@ -156,13 +156,11 @@ class Trial {
       await this.journal.commit();
     } catch {
       // A fault was waiting: after the pause the journal is to come back by itself.
-      for (let round = 0; round < 5_000 && !this.journal.health().writable; round += 1) {
-        // The clock stands still, the disk does not: a real file call gives what is under way time to end.
-        await stat(this.folder);
+      await until('writable', async () => {
         this.clock.advance(20);
         await this.journal.commit().catch(() => undefined);
-      }
-      expect(this.journal.health().writable).toBe(true);
+        return this.journal.health().writable;
+      });
     }
     for (const { id, end, notes, phase } of before) {
       Object.assign(this.#acknowledge(id), { notes, closed: phase !== 'open' });

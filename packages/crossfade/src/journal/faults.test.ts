@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@crossfade/sdk/core/clock';
@@ -7,7 +7,7 @@ import { seededRandom } from '@crossfade/sdk/core/random';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { copyAfterPowerCut, FaultyFs } from './faulty-fs.fixture.ts';
 import { openJournal } from './file-journal.ts';
-import { audioOf, readAll } from './journal.fixture.ts';
+import { audioOf, readAll, until } from './journal.fixture.ts';
 import type { Journal } from './journal.ts';
 
 let base: string;
@@ -31,15 +31,6 @@ const append = (journal: Journal, samples: number) => {
   const from = journal.session('s')?.endSample ?? 0;
   journal.appendAudio('s', from, audioOf('s', from, samples));
 };
-
-/** Lets real file calls end under a clock that stands still, until something is so. */
-async function until(what: string, so: () => boolean): Promise<void> {
-  // Some thousand round trips to the disk are seconds: whatever it waits for hangs.
-  for (let round = 0; !so(); round += 1) {
-    if (round > 5_000) throw new Error(`still not so: ${what}`);
-    await readdir(base);
-  }
-}
 
 /** Ends a journal whose disk is broken, without waiting for it. */
 async function abandon(journal: Journal): Promise<void> {

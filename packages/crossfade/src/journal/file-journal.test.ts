@@ -79,6 +79,28 @@ describe('file journal', () => {
     await again.close();
   });
 
+  it('keeps more than one buffer holds in order, with commits under way', async () => {
+    const journal = await open();
+    const ids = ['a', 'b'];
+    for (const sessionId of ids) journal.openSession({ sessionId, encoding: 'linear16', sampleRate: 16_000 });
+    const commits: Promise<void>[] = [];
+    const samples = 480_000;
+    for (let sample = 0; sample < samples; sample += 1_600) {
+      for (const id of ids) journal.appendAudio(id, sample, audioOf(id, sample, 1_600));
+      if (sample % 16_000 === 0) commits.push(journal.commit());
+      if (sample % 48_000 === 0) await commits.at(-1);
+    }
+    for (const id of ids)
+      expect((await readAll(journal, id, 0, samples)).equals(audioOf(id, 0, samples))).toBe(true);
+    await Promise.all(commits);
+    await journal.close();
+    const again = await open();
+    expect(again.health().damage).toEqual([]);
+    for (const id of ids)
+      expect((await readAll(again, id, 0, samples)).equals(audioOf(id, 0, samples))).toBe(true);
+    await again.close();
+  });
+
   it('tells its listeners once audio is durable, and not before', async () => {
     const journal = await open();
     const told: [string, number][] = [];

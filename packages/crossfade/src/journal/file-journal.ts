@@ -171,7 +171,7 @@ class FileJournal implements Journal {
       overAtMs: 0,
     });
     this.#state.add(session);
-    this.#writer.put(recordExtraBytes, (segment, number) => segment.putOpen(session, number));
+    this.#writer.next(recordExtraBytes).putOpen(session);
   }
 
   appendAudio(sessionId: string, startSample: number, bytes: Uint8Array): void {
@@ -190,9 +190,7 @@ class FileJournal implements Journal {
     }
     if (samples === 0) return;
     this.#mustHaveRoom(bytes.length + recordExtraBytes);
-    this.#writer.put(bytes.length + recordExtraBytes, (segment, number) => {
-      segment.putAudio(session, startSample, bytes, number);
-    });
+    this.#writer.next(bytes.length + recordExtraBytes).putAudio(session, startSample, bytes);
     session.endSample += samples;
   }
 
@@ -203,10 +201,7 @@ class FileJournal implements Journal {
       throw refused(`Expected a note of at most ${noteBytesMax} bytes, got ${payload.length}. Write less.`);
     }
     this.#mustHaveRoom(payload.length + recordExtraBytes);
-    const number = session.nextNote;
-    this.#writer.put(payload.length + recordExtraBytes, (segment, putNumber) => {
-      segment.putNote(session, number, payload, putNumber);
-    });
+    this.#writer.next(payload.length + recordExtraBytes).putNote(session, session.nextNote, payload);
     session.nextNote += 1;
     session.notes.push(note);
   }

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { systemClock } from '@crossfade/sdk/core/clock';
 import type { Journal } from './journal.ts';
 
 /** Known audio: the same session and samples always give the same bytes, and other ones other bytes. */
@@ -28,4 +30,17 @@ export async function readAll(
   }
   if (next > end) throw new Error(`read to ${next}, wanted ${end}`);
   return Buffer.concat(parts);
+}
+
+/** Far longer than any disk takes for one test's files. */
+const untilMsMax = 30_000;
+
+/** Lets real file calls end, under a test's clock that stands still, until something is so. */
+export async function until(what: string, so: () => boolean | Promise<boolean>): Promise<void> {
+  const startMs = systemClock.monotonicMs();
+  while (!(await so())) {
+    if (systemClock.monotonicMs() - startMs > untilMsMax) throw new Error(`still not so: ${what}`);
+    // A real call gives the loop and the disk their turn.
+    await stat('.');
+  }
 }

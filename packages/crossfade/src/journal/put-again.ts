@@ -11,14 +11,14 @@ import type { Chunk, OverType, Segment } from './segment.ts';
 
 const overTypes: readonly OverType[] = ['close', 'erasing', 'erased'];
 
-/** Takes about how many bytes a record needs, and how to encode it. */
-export type Put = (bytes: number, encode: (segment: Segment, putNumber: number) => void) => void;
+/** The file that takes the next record of about so many bytes. */
+export type NextFile = (bytes: number) => Segment;
 
 /**
- * Puts the records of chunks once more, in their order, into whatever file `put` chooses. A directory among them
+ * Puts the records of chunks once more, in their order, into whatever file `next` chooses. A directory among them
  * is dropped: it told of offsets in the file that failed.
  */
-export function putAgain(from: Segment, chunks: readonly Chunk[], state: JournalState, put: Put): void {
+export function putAgain(from: Segment, chunks: readonly Chunk[], state: JournalState, next: NextFile): void {
   for (const { bytes, at: chunkAt } of chunks) {
     let at = chunkAt === 0 ? fileHeaderEnd(bytes) : 0;
     for (;;) {
@@ -28,18 +28,17 @@ export function putAgain(from: Segment, chunks: readonly Chunk[], state: Journal
       const session = state.byHandle.get(header.handle);
       at += recordHeaderBytes + header.length;
       if (session === undefined) continue;
-      put(recordHeaderBytes + header.length, (segment, number) => {
-        if (header.type === recordType.audio) {
-          segment.putAudio(session, readUint64(payload, 0), payload.subarray(audioPrefixBytes), number);
-        } else if (header.type === recordType.note) {
-          segment.putNote(session, decodeNote(payload)?.number ?? 0, payload, number);
-        } else if (header.type === recordType.session) {
-          segment.putOpen(session, number);
-        } else {
-          const over = overTypes.find((type) => header.type === recordType[type]);
-          if (over !== undefined) segment.putOver(session, over, number);
-        }
-      });
+      const segment = next(recordHeaderBytes + header.length);
+      if (header.type === recordType.audio) {
+        segment.putAudio(session, readUint64(payload, 0), payload.subarray(audioPrefixBytes));
+      } else if (header.type === recordType.note) {
+        segment.putNote(session, decodeNote(payload)?.number ?? 0, payload);
+      } else if (header.type === recordType.session) {
+        segment.putOpen(session);
+      } else {
+        const over = overTypes.find((type) => header.type === recordType[type]);
+        if (over !== undefined) segment.putOver(session, over);
+      }
     }
   }
 }

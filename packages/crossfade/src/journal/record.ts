@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { crcOfRange } from './crc.ts';
 import type { AudioEncoding, JournalNote, OpenSession } from './journal.ts';
 
 /** What a record holds; the byte table is docs/journal-format.md. */
@@ -41,7 +42,7 @@ export interface RecordHeader {
   readonly payloadCrc: number;
 }
 
-/** Fills the header for a payload that already stands behind it. `salt` binds it to its file. */
+/** Fills the header for a payload of `length` bytes that stands behind it. `salt` binds it to its file. */
 export function sealHeader(
   into: Buffer,
   at: number,
@@ -51,18 +52,22 @@ export function sealHeader(
   salt: number,
 ): void {
   const payload = into.subarray(at + recordHeaderBytes, at + recordHeaderBytes + length);
+  writeHeader(into, at, { type, handle, length, payloadCrc: crc32(payload) }, salt);
+}
+
+export function writeHeader(into: Buffer, at: number, header: RecordHeader, salt: number): void {
   into.writeUInt32LE(recordMark, at);
-  into.writeUInt32LE(type, at + 4);
-  into.writeUInt32LE(length, at + 8);
-  into.writeUInt32LE(handle, at + 12);
-  into.writeUInt32LE(crc32(payload), at + 16);
-  into.writeUInt32LE(crc32(into.subarray(at, at + 20), salt), at + 20);
+  into.writeUInt32LE(header.type, at + 4);
+  into.writeUInt32LE(header.length, at + 8);
+  into.writeUInt32LE(header.handle, at + 12);
+  into.writeUInt32LE(header.payloadCrc, at + 16);
+  into.writeUInt32LE(crcOfRange(into, at, at + 20, salt), at + 20);
 }
 
 /** The header at `at`, or undefined when its mark, CRC or length is not one of this file. */
 export function readHeader(from: Buffer, at: number, salt: number): RecordHeader | undefined {
   if (at + recordHeaderBytes > from.length || from.readUInt32LE(at) !== recordMark) return undefined;
-  if (from.readUInt32LE(at + 20) !== crc32(from.subarray(at, at + 20), salt)) return undefined;
+  if (from.readUInt32LE(at + 20) !== crcOfRange(from, at, at + 20, salt)) return undefined;
   const length = from.readUInt32LE(at + 8);
   if (length > payloadBytesMax) return undefined;
   return {

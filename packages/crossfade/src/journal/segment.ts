@@ -1,6 +1,9 @@
+import { crc32 } from 'node:zlib';
+import { crcOfRange } from './crc.ts';
 import { encodePredecessor, markPayloadBytes, putDirectory } from './directory.ts';
 import type { Predecessor, SpanPlace } from './directory.ts';
 import { FileContents, runStride } from './file-contents.ts';
+import type { SessionInFile } from './file-contents.ts';
 import { encodeFileHeader, fileHeaderBytes, fileName } from './file-header.ts';
 import type { FileIdentity } from './file-header.ts';
 import {
@@ -9,6 +12,7 @@ import {
   recordHeaderBytes,
   recordType,
   sealHeader,
+  writeHeader,
   writeUint64,
 } from './record.ts';
 import type { RecordType } from './record.ts';
@@ -36,8 +40,21 @@ const runBytesMax = 64 * 1024;
 /** How far behind the first statement the second stands at least: in another block of any common disk. */
 const restateAfterBytes = 4096;
 
-/** Bytes a record takes beside a statement's, for planning when a file is full. */
-export const recordOverheadBytes = recordHeaderBytes + audioPrefixBytes;
+/** A session that has records in the file. */
+interface Present {
+  readonly entry: SessionInFile;
+  /** The first record at or behind this place states the session once more. */
+  restateAt: number;
+}
+
+/** The audio record at the end of the slab, which may still grow. */
+interface OpenRun {
+  readonly session: SessionState;
+  readonly entry: SessionInFile;
+  readonly at: number;
+  bytes: number;
+  payloadCrc: number;
+}
 
 /**
  * One journal file while it is being written: records are encoded into memory at once, and the memory stays
@@ -57,10 +74,12 @@ export class Segment {
   named = false;
   /** The directory is encoded: it takes no more records. */
   full = false;
+  /** Number of the put that comes next, among all of the journal's; the writer sets it. */
+  putNumber = 0;
   /** Chunks behind `durable`, oldest first; the first `#writtenChunks` are written. */
   readonly #chunks: Chunk[] = [];
   #writtenChunks = 0;
-  readonly #stated = new Map<number, { readonly at: number; again: boolean }>();
+  readonly #present = new Map<SessionState, Present>();
   #slab = Buffer.alloc(0);
   #from = 0;
   #to = 0;
@@ -69,7 +88,7 @@ export class Segment {
   #lastPut = 0;
   #marked = 0;
   /** The audio record at the end of the slab, whose header is not sealed yet. */
-  #open: { readonly session: SessionState; readonly at: number; bytes: number } | undefined;
+  #open: OpenRun | undefined;
 
   constructor(identity: FileIdentity, createdAtMs: number, previous: Predecessor | undefined) {
     this.identity = identity;
@@ -82,47 +101,50 @@ export class Segment {
     if (previous !== undefined) this.#put(recordType.follows, 0, encodePredecessor(previous));
   }
 
-  putAudio(session: SessionState, startSample: number, bytes: Uint8Array, putNumber: number): void {
+  putAudio(session: SessionState, startSample: number, bytes: Uint8Array): void {
     if (!this.#extendOpen(session, bytes)) this.#beginRun(session, startSample, bytes);
     // Only now: making room may have ended a chunk, and this audio is in the one after it.
     this.#advanced.set(session, startSample + bytes.length / session.bytesPerSample);
-    this.#lastPut = putNumber;
+    this.#lastPut = this.putNumber;
   }
 
   #beginRun(session: SessionState, startSample: number, bytes: Uint8Array): void {
-    this.#state(session);
+    const { entry } = this.#state(session);
     const at = this.#reserve(recordHeaderBytes + audioPrefixBytes + bytes.length);
     // Only now: making room may have ended a chunk, and that may have put a mark.
     const offset = this.end;
-    writeUint64(this.#slab, at + recordHeaderBytes, startSample);
-    this.#slab.set(bytes, at + recordHeaderBytes + audioPrefixBytes);
-    this.#open = { session, at, bytes: bytes.length };
+    const prefixAt = at + recordHeaderBytes;
+    writeUint64(this.#slab, prefixAt, startSample);
+    this.#slab.set(bytes, prefixAt + audioPrefixBytes);
+    const payloadCrc = crc32(bytes, crcOfRange(this.#slab, prefixAt, prefixAt + audioPrefixBytes));
+    this.#open = { session, entry, at, bytes: bytes.length, payloadCrc };
     this.end += recordHeaderBytes + audioPrefixBytes + bytes.length;
-    this.contents.of(session.handle).runs.push(offset, bytes.length, startSample);
+    entry.runs.push(offset, bytes.length, startSample);
   }
 
-  putNote(session: SessionState, number: number, payload: Uint8Array, putNumber: number): void {
+  putNote(session: SessionState, number: number, payload: Uint8Array): void {
     this.#state(session);
     const offset = this.#put(recordType.note, session.handle, payload);
     this.contents.of(session.handle).notes.push(offset, number);
-    this.#lastPut = putNumber;
+    this.#lastPut = this.putNumber;
   }
 
-  putOpen(session: SessionState, putNumber: number): void {
+  putOpen(session: SessionState): void {
     this.#state(session);
-    this.#lastPut = putNumber;
+    this.#lastPut = this.putNumber;
   }
 
   /** A close, erasing or erased record; it names its session, so that it stands alone. */
-  putOver(session: SessionState, type: OverType, putNumber: number): void {
+  putOver(session: SessionState, type: OverType): void {
     const statement = { ...session.statement, overAtMs: session.overAtMs };
     this.#put(recordType[type], session.handle, encodeStatement(statement));
     const entry = this.contents.of(session.handle);
     entry.statement = statement;
     if (type === 'close') entry.closed = true;
     else entry[type] = true;
+    session.overInFile = this.identity.sequence;
     this.#closed.push(session);
-    this.#lastPut = putNumber;
+    this.#lastPut = this.putNumber;
   }
 
   /** Ends the file with its directory, after which it can be read without a scan. */
@@ -191,13 +213,19 @@ export class Segment {
   }
 
   /** States the session where the file does not name it yet, and once more a block later. */
-  #state(session: SessionState): void {
-    const stated = this.#stated.get(session.handle);
-    if (stated !== undefined && (stated.again || this.end < stated.at + restateAfterBytes)) return;
+  #state(session: SessionState): Present {
+    const known = this.#present.get(session);
+    if (known !== undefined && this.end < known.restateAt) return known;
     const at = this.#put(recordType.session, session.handle, encodeStatement(session.statement));
-    if (stated === undefined) this.#stated.set(session.handle, { at, again: false });
-    else stated.again = true;
-    this.contents.of(session.handle).statement = session.statement;
+    if (known !== undefined) {
+      known.restateAt = Number.POSITIVE_INFINITY;
+      return known;
+    }
+    const entry = this.contents.of(session.handle);
+    entry.statement = session.statement;
+    const present = { entry, restateAt: at + restateAfterBytes };
+    this.#present.set(session, present);
+    return present;
   }
 
   #extendOpen(session: SessionState, bytes: Uint8Array): boolean {
@@ -208,7 +236,8 @@ export class Segment {
     this.#to += bytes.length;
     this.end += bytes.length;
     open.bytes += bytes.length;
-    const { runs } = this.contents.of(session.handle);
+    open.payloadCrc = crc32(bytes, open.payloadCrc);
+    const { runs } = open.entry;
     runs[runs.length - runStride + 1] = open.bytes;
     return true;
   }
@@ -227,8 +256,10 @@ export class Segment {
   #sealOpen(): void {
     const open = this.#open;
     if (open === undefined) return;
+    const { at, payloadCrc, session } = open;
     const length = audioPrefixBytes + open.bytes;
-    sealHeader(this.#slab, open.at, recordType.audio, open.session.handle, length, this.identity.salt);
+    const header = { type: recordType.audio, handle: session.handle, length, payloadCrc };
+    writeHeader(this.#slab, at, header, this.identity.salt);
     this.#open = undefined;
   }
 

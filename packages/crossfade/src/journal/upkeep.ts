@@ -29,10 +29,7 @@ const overRecordBytes = 512;
 
 /** Writes that a session is over, to be erased, or erased. Never refused: it takes little, and it frees much. */
 export function putOver(writer: Writer, session: SessionState, type: OverType): void {
-  writer.put(overRecordBytes, (segment, number) => {
-    segment.putOver(session, type, number);
-    session.overInFile = segment.identity.sequence;
-  });
+  writer.next(overRecordBytes).putOver(session, type);
 }
 
 /** Erasure and retention, one piece of work after the other: each decides by what the files hold. */

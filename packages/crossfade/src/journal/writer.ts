@@ -56,6 +56,7 @@ export class Writer {
   readonly #live: Segment[] = [];
   #active: Segment | undefined;
   #activeSinceMs = 0;
+  #activeIsOld = false;
   #previous: Predecessor | undefined;
   #puts = 0;
   #writtenPut = 0;
@@ -88,10 +89,14 @@ export class Writer {
     return bytes;
   }
 
-  /** Encodes one record of about `bytes` and sees to it that it is written. */
-  put(bytes: number, encode: (segment: Segment, putNumber: number) => void): void {
-    this.#encode(bytes, encode);
+  /**
+   * The file that takes the next record of about `bytes`; the caller puts exactly one, at once. Sees to it that it
+   * is written.
+   */
+  next(bytes: number): Segment {
+    const segment = this.#segmentFor(bytes);
     if (this.#failure === undefined) this.#writeTimer ??= this.#afterWriteDelay();
+    return segment;
   }
 
   /** Resolves when everything put so far is durable; rejects at the first refusal of the disk. */
@@ -136,23 +141,23 @@ export class Writer {
     }
   }
 
-  #encode(bytes: number, encode: (segment: Segment, putNumber: number) => void): void {
-    const segment = this.#segmentFor(bytes);
+  #segmentFor(bytes: number): Segment {
+    const { fileBytesMax } = this.#options;
+    const active = this.#active;
+    if (active !== undefined && (this.#activeIsOld || active.end + bytes > fileBytesMax)) this.#endActive();
+    const segment = this.#active ?? this.#begin();
     this.#puts += 1;
-    encode(segment, this.#puts);
+    segment.putNumber = this.#puts;
+    return segment;
   }
 
-  #segmentFor(bytes: number): Segment {
-    const { fileBytesMax, clock, random, state } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const active = this.#active;
-    const old = nowMs - this.#activeSinceMs > fileAgeMaxMs;
-    if (active !== undefined && !old && active.end + bytes <= fileBytesMax) return active;
-    if (active !== undefined) this.#endActive();
+  #begin(): Segment {
+    const { clock, random, state } = this.#options;
     const identity = { sequence: state.takeSequence(), salt: below(random, 0x1_0000_0000) };
     const segment = new Segment(identity, clock.nowMs(), this.#previous);
     this.#active = segment;
-    this.#activeSinceMs = nowMs;
+    this.#activeSinceMs = clock.monotonicMs();
+    this.#activeIsOld = false;
     this.#live.push(segment);
     state.loose.push(looseOf(segment));
     return segment;
@@ -176,6 +181,8 @@ export class Writer {
 
   #write(): void {
     this.#active?.cut();
+    // Here and not per record: reading the clock costs as much as a record's checksum.
+    this.#activeIsOld = this.#options.clock.monotonicMs() - this.#activeSinceMs > fileAgeMaxMs;
     if (this.#writing !== undefined) return;
     this.#writing = this.#writeLoop().finally(() => {
       this.#writing = undefined;
@@ -339,9 +346,7 @@ export class Writer {
       state.loose.push({ sequence: identity.sequence, name, contents, durable, end: durable });
     }
     for (const part of chunks) {
-      putAgain(part.segment, part.chunks, state, (bytes, encode) => {
-        this.#encode(bytes, encode);
-      });
+      putAgain(part.segment, part.chunks, state, (bytes) => this.#segmentFor(bytes));
     }
     for (const segment of failed)
       this.#cleanup = this.#cleanup.then(() => abandonFile(this.#options, segment));
