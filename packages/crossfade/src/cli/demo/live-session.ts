@@ -124,9 +124,10 @@ class LiveSession {
   }
 
   #received(data: WebSocket.RawData, isBinary: boolean): void {
-    if (isBinary) return;
+    // ws hands text on as one Buffer unless it is told otherwise.
+    if (isBinary || !Buffer.isBuffer(data)) return;
     try {
-      const message = parseUpstreamMessage(String(data));
+      const message = parseUpstreamMessage(data.toString('utf8'));
       if (message?.type === 'Results') this.#show(message);
       if (message?.type === 'Metadata') this.#saidDone = true;
       if (message?.type === 'Error') this.#error ??= message.description ?? message.message ?? 'error';

@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { ownProgram } from '../supervisor/fork-child.ts';
+import type { DemoSummary } from './outcome.ts';
+
+/** Runs the demo as a person does and reads the last line of stdout. */
+async function demo(...argv: string[]): Promise<{ code: number; summary: DemoSummary; err: string }> {
+  const { entry, execArgv } = ownProgram();
+  const child = spawn(process.execPath, [...execArgv, entry, 'demo', '--json', ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code: code as number, summary: JSON.parse(out.trim().split('\n').at(-1)!) as DemoSummary, err };
+}
+
+describe('crossfade demo', () => {
+  it.each(['slow-finals', 'lost-frames'])(
+    'completes the good build and takes %s back without losing a word',
+    async (defect) => {
+      const args = [
+        '--engine',
+        'tone',
+        '--sessions',
+        '30',
+        '--bake',
+        '2s',
+        '--defect',
+        defect,
+        '--seed',
+        '5',
+      ];
+      const { code, summary, err } = await demo(...args);
+      expect(summary.problems, err).toEqual([]);
+      expect(code).toBe(0);
+      expect(summary).toMatchObject({ audioLostMs: 0, duplicateEntries: 0 });
+      expect(summary.audioOfferedMs).toBeGreaterThan(60_000);
+      expect(summary.engines).toEqual({ tone: expect.any(Number) });
+      const [good, bad] = summary.rollouts;
+      expect(good).toMatchObject({
+        state: 'completed',
+        stages: ['internal', '10-percent', '50-percent', '100-percent'],
+      });
+      expect(bad).toMatchObject({ state: 'rolled-back', receipt: { samplesLost: 0, unreported: [] } });
+      expect(bad!.receipt!.sessions).toBeGreaterThan(0);
+    },
+    180_000,
+  );
+});
