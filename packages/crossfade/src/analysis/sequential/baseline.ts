@@ -1,4 +1,4 @@
-import { expectedScore, scoreOf } from './bets.ts';
+import { expectedScore, scaledRule, scoreOf } from './bets.ts';
 import { type Baseline, defaultBaselines, type SequentialMetric } from './sequential-metrics.ts';
 
 /** Sessions of history below which the defaults are the better guess. */
@@ -32,11 +32,10 @@ export function baselineOf(
   const sum = (value: (outcome: HistoricOutcome) => number): number =>
     sessions.reduce((total, outcome) => total + value(outcome), 0);
   const ratio = sum(({ y }) => y) / sum(({ x }) => x);
-  const scoreMean =
-    metric.score.kind === 'ratio'
-      ? sum(({ y }) => scoreOf(metric.score, y)) / sum(({ x }) => expectedScore(metric.score, x, 1))
-      : sum(({ y }) => scoreOf(metric.score, y)) / sessions.length;
   const bad = sessions.filter(({ yLimit }) => yLimit > 0).length;
   const damage = bad >= historyEventsMin ? sum(({ yLimit }) => yLimit) / bad : fallback.damage;
+  const rule = scaledRule(metric.score, damage);
+  const expected = rule.kind === 'ratio' ? sum(({ x }) => expectedScore(rule, x, 1)) : sessions.length;
+  const scoreMean = sum(({ y }) => scoreOf(rule, y)) / expected;
   return { ratio, scoreMean, damage, ...withEdge };
 }

@@ -54,6 +54,14 @@ export type ScoreRule =
   /** min(Y, cap) against the historical ratio times X. */
   | { readonly kind: 'ratio'; readonly cap: number; readonly unitMax: number };
 
+/**
+ * A saturating score reaches one half no later than at what a bad session used to cost: a scale chosen too large would
+ * score every usual event near 0, and the bets could not grow on them.
+ */
+export function scaledRule(rule: ScoreRule, damage: number): ScoreRule {
+  return rule.kind === 'saturating' && damage > 0 ? { ...rule, halfAt: Math.min(rule.halfAt, damage) } : rule;
+}
+
 /** A session's score and what was to be expected of it. */
 export interface Score {
   readonly score: number;

@@ -1,4 +1,14 @@
-import { betCount, coinBets, coinGain, expectedScore, limitBets, limitGain, scoreOf } from './bets.ts';
+import {
+  betCount,
+  coinBets,
+  coinGain,
+  expectedScore,
+  limitBets,
+  limitGain,
+  scaledRule,
+  scoreOf,
+  type ScoreRule,
+} from './bets.ts';
 import { type ArmIndex, candidateArm, cellAt, cellWidth, column, controlArm } from './cell-layout.ts';
 import type { Baseline, SequentialMetric } from './sequential-metrics.ts';
 import { UserBuckets } from './user-buckets.ts';
@@ -62,6 +72,7 @@ export class EpochSums {
   readonly #setups: readonly MetricSetup[];
   readonly #restartMinutes: number;
   readonly #bets: readonly Bets[];
+  readonly #rules: readonly ScoreRule[];
   #minute = -1;
   #cells: Float64Array;
   readonly #products: Float64Array;
@@ -79,7 +90,8 @@ export class EpochSums {
     this.info = info;
     this.#setups = setups;
     this.#restartMinutes = restartMinutes;
-    this.#bets = setups.map((setup) => betsOf(setup, info.share));
+    this.#rules = setups.map(({ metric, baseline }) => scaledRule(metric.score, baseline.damage));
+    this.#bets = setups.map((setup, i) => betsOf(setup, this.#rules[i]!, info.share));
     this.#cells = new Float64Array(setups.length * 2 * cellWidth);
     this.#products = new Float64Array(this.#cells.length).fill(1);
     this.#buckets = new UserBuckets(setups.length);
@@ -142,6 +154,7 @@ export class EpochSums {
   #bet(metric: number, arm: ArmIndex, y: number, x: number, yLimit: number): void {
     const { limit, coin } = this.#bets[metric]!;
     const { metric: spec, baseline } = this.#setups[metric]!;
+    const rule = this.#rules[metric]!;
     const at = cellAt(metric, arm);
     this.#hasProducts = true;
     if (limit !== null && arm === candidateArm) {
@@ -150,8 +163,8 @@ export class EpochSums {
     if (coin === null) return;
     const share = this.info.share ?? 0;
     const score = {
-      score: scoreOf(spec.score, y),
-      expected: expectedScore(spec.score, x, baseline.scoreMean),
+      score: scoreOf(rule, y),
+      expected: expectedScore(rule, x, baseline.scoreMean),
     };
     if (arm === controlArm) {
       this.#multiply(at + column.coinWealth, coin, coinGain('control', score, share, 0));
@@ -232,9 +245,9 @@ export class EpochSums {
   }
 }
 
-function betsOf({ metric, baseline }: MetricSetup, share: number | null): Bets {
+function betsOf({ metric, baseline }: MetricSetup, rule: ScoreRule, share: number | null): Bets {
   return {
     limit: metric.limit === null ? null : Float64Array.from(limitBets(metric.limit, metric.unitMax)),
-    coin: share === null ? null : Float64Array.from(coinBets(metric.score, baseline.scoreMean, share)),
+    coin: share === null ? null : Float64Array.from(coinBets(rule, baseline.scoreMean, share)),
   };
 }

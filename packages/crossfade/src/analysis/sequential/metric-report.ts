@@ -204,7 +204,7 @@ function formatShown(id: SequentialMetricId, value: number | null): string {
 export function formatEvidence(lnE: number): string {
   if (lnE > Math.log(1e6)) return 'more than 1,000,000 : 1';
   const value = Math.exp(lnE);
-  return `${value >= 10 ? groupThousands(Math.floor(value)) : String(Number(value.toPrecision(2)))} : 1`;
+  return `${value >= 10 ? groupThousands(Math.floor(value + 1e-9)) : String(Number(value.toPrecision(2)))} : 1`;
 }
 
 /** `finalization latency p95: 1,730 ms against 1,210 ms in control, limit 1,500 ms; 412 sessions`. */

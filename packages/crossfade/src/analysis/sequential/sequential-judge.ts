@@ -198,7 +198,7 @@ function reports(
       const { id } = setup.metric;
       const p95Ms = (arm: 'control' | 'candidate'): number | null =>
         id === 'finalization-latency' || id === 'stop-latency' || id === 'first-partial-latency'
-          ? evidence.latencies(id, epoch, arm).quantile(0.95)
+          ? wholeMs(evidence.latencies(id, epoch, arm).quantile(0.95))
           : null;
       const isCulprit = isCrossed && roll.culprit === id;
       return metricReport(
@@ -210,6 +210,11 @@ function reports(
     .filter(({ metric }) => metric.window === 'blocks')
     .map(({ metric }) => blockReport(metric, rollOf(metric.id), isCrossed && roll.culprit === metric.id));
   return [...fromStream(evidence.early), ...fromStream(evidence.ended), ...blocks];
+}
+
+/** Rounded up: never flattered. */
+function wholeMs(ms: number | null): number | null {
+  return ms === null ? null : Math.ceil(ms);
 }
 
 /** The most that any metric of the running epoch saw. */
