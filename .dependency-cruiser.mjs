@@ -29,6 +29,7 @@ export const mayImport = {
   // Floor 6
   pipelines: ['core', 'transcript', 'signal', 'wire', 'engines'],
   server: ['core', 'flags', 'transcript', 'wire', 'store', 'controller', 'gateway'],
+  acceptance: ['core', 'flags', 'transcript', 'signal', 'analysis', 'wire'],
   // Floor 7: the one place where adapters are chosen and wired
   cli: [
     ...[
@@ -43,7 +44,7 @@ export const mayImport = {
       'engines',
       'journal',
     ],
-    ...['store', 'controller', 'gateway', 'pipelines', 'server'],
+    ...['store', 'controller', 'gateway', 'pipelines', 'server', 'acceptance'],
   ],
 };
 

@@ -25,7 +25,8 @@ const mayImport: Readonly<Record<string, string>> = {
   gateway: 'core flags transcript wire journal store',
   pipelines: 'core transcript signal wire engines',
   server: 'core flags transcript wire store controller gateway',
-  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway pipelines server',
+  acceptance: 'core flags transcript signal analysis wire',
+  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway pipelines server acceptance',
 };
 const rooms = Object.keys(mayImport);
 const sdkRooms = ['core', 'flags', 'client'];

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { type CommandIo, complain } from './command-io.ts';
+import { addAccept } from './commands/accept.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDrill } from './commands/drill.ts';
 import { addEngines } from './commands/engines.ts';
@@ -44,7 +45,17 @@ Examples:
 
 Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode.badInput} wrong words or a wrong file, ${exitCode.couldNotRun} could not run.`,
     );
-  for (const add of [addDemo, addUp, addDrill, addEngines, addPlan, addRollout, addSession, addProcess])
+  for (const add of [
+    addDemo,
+    addAccept,
+    addUp,
+    addDrill,
+    addEngines,
+    addPlan,
+    addRollout,
+    addSession,
+    addProcess,
+  ])
     add(program, io);
   return program;
 }

@@ -1,0 +1,136 @@
+import { evidenceOf } from '../analysis/evidence.ts';
+import { MetricAggregate } from '../analysis/metrics.ts';
+import { formatValue, type MetricId, metricSpecs, type MetricUnit } from '../analysis/metric-spec.ts';
+import type { EvidenceResult } from '../analysis/verdict.ts';
+import type { SessionScore } from './score-session.ts';
+import { sessionRecordOf, type TrialCounts, trialRecordOf } from './suite-record.ts';
+
+/** The acceptance metrics, in the order they are reported; stop latency is the second half of finalization latency. */
+export const acceptanceMetricIds = [
+  'capture-completeness',
+  'orphan-rate',
+  'finalization-latency',
+  'stop-latency',
+  'missed-tail',
+  'recovery-success',
+  'duplicate-artifacts',
+  'durability-loss',
+] as const satisfies readonly MetricId[];
+export type AcceptanceMetricId = (typeof acceptanceMetricIds)[number];
+
+/** One line of the verdict table. */
+export interface MetricResult {
+  readonly id: AcceptanceMetricId;
+  readonly result: EvidenceResult;
+  /** In `unit`; null when not measurable. */
+  readonly value: number | null;
+  readonly unit: MetricUnit;
+  /** Units behind the bound. */
+  readonly n: number;
+  /** 95 % one-sided; null when there is none yet. */
+  readonly bound: number | null;
+  readonly threshold: number;
+  /** Where the number comes from. */
+  readonly observer: string;
+  readonly sentence: string;
+}
+
+/** The longest tail of a session of at most 5 s, ms: that is what bounds it. */
+export const shortSessionMs = 5_000;
+
+const socketObserver = 'black box: the socket';
+const observers: Readonly<Record<AcceptanceMetricId, string>> = {
+  'capture-completeness': 'black box: probe words in the finals',
+  'orphan-rate': socketObserver,
+  'finalization-latency': socketObserver,
+  'stop-latency': socketObserver,
+  'missed-tail': 'black box: probe words in the finals',
+  'recovery-success': 'black box: the socket and the stored transcript',
+  'duplicate-artifacts': 'black box: the view of what the socket said',
+  'durability-loss': 'black box: the stored session after the restart',
+};
+const declaredObserver = "the target's own word: the ranges of its finals";
+
+/** Sums of a run. Sessions are folded in as they end, so that a long run needs no more memory than a short one. */
+export class RunTotals {
+  readonly #proven = new MetricAggregate('user');
+  readonly #declared = new MetricAggregate('user');
+  /** Sessions that are short enough to bound their own tail. */
+  readonly #short = new MetricAggregate('user');
+  readonly #trials = new MetricAggregate('user');
+  #heardWords = 0;
+  #failedSessions = 0;
+
+  addSession(id: string, sampleRate: number, score: SessionScore, failure: string): void {
+    const record = sessionRecordOf(id, sampleRate, score.counts, failure);
+    this.#proven.add(record);
+    this.#declared.add(sessionRecordOf(id, sampleRate, score.declared, failure));
+    if (score.counts.samplesOffered * 1_000 <= shortSessionMs * sampleRate) this.#short.add(record);
+    this.#heardWords += score.capture.heardWords;
+    if (failure !== '') this.#failedSessions += 1;
+  }
+
+  addTrial(id: string, sampleRate: number, trial: TrialCounts): void {
+    this.#trials.add(trialRecordOf(id, sampleRate, trial));
+  }
+
+  get sessions(): number {
+    return this.#proven.sessions;
+  }
+
+  get failedSessions(): number {
+    return this.#failedSessions;
+  }
+
+  get trials(): number {
+    return this.#trials.sessions;
+  }
+
+  get offeredMs(): number {
+    return this.#proven.offeredMs;
+  }
+
+  /** At least one probe word came back: the target carries the tone code. */
+  get isProven(): boolean {
+    return this.#heardWords > 0;
+  }
+
+  /** Latencies of finals with their counts, ms. */
+  get latencies(): readonly (readonly [ms: number, count: number])[] {
+    return this.#proven.tally('finalization-latency').values.entries();
+  }
+
+  /** `cannotFail`: why there were no faults, for the two metrics that need them. */
+  results(cannotFail: string): readonly MetricResult[] {
+    return acceptanceMetricIds.map((id) => this.#result(id, cannotFail));
+  }
+
+  #result(id: AcceptanceMetricId, cannotFail: string): MetricResult {
+    const isOfTrials = id === 'recovery-success' || id === 'durability-loss';
+    const isOfWords = id === 'capture-completeness' || id === 'missed-tail';
+    // Without a single word, nothing tells a target that is deaf to tones from one that loses everything.
+    const isDeaf = isOfWords && !this.isProven && this.sessions > 0;
+    const aggregate = isOfTrials ? this.#trials : this.#sessionsFor(id);
+    const threshold = metricSpecs[id].limit;
+    const declared = isDeaf ? this.#declaredText(id) : '';
+    const evidence = evidenceOf(aggregate.tally(id), {
+      limit: threshold,
+      isCaptureProven: this.isProven,
+      tailCapMs: shortSessionMs,
+      ...(isOfTrials && this.trials === 0 ? { unmeasurable: cannotFail } : {}),
+      ...(isDeaf ? { unmeasurable: `no probe word came back, so nothing is proven${declared}` } : {}),
+    });
+    const { result, value, n, bound, sentence } = evidence;
+    const observer = isDeaf ? declaredObserver : observers[id];
+    return { id, result, value, unit: metricSpecs[id].unit, n, bound, threshold, observer, sentence };
+  }
+
+  #sessionsFor(id: AcceptanceMetricId): MetricAggregate {
+    return id === 'missed-tail' ? this.#short : this.#proven;
+  }
+
+  #declaredText(id: AcceptanceMetricId): string {
+    const { value } = this.#declared.metric(id);
+    return value === null ? '' : ` (declared by the ranges of its finals: ${formatValue(id, value)})`;
+  }
+}

@@ -1,0 +1,125 @@
+/** The report as one page: nothing is loaded, nothing runs, and a target's words stay words. */
+import { metricSpecs } from '../analysis/metric-spec.ts';
+import { escaped, factsOf, thresholdText, valueText } from './report-text.ts';
+import type { AcceptanceReport, WorstCase } from './report.ts';
+import { captureMap, latencyPlot, lossPlot, tailPlot } from './report-plots.ts';
+import { style } from './report-style.ts';
+import { timeline } from './report-timeline.ts';
+
+type Metric = AcceptanceReport['metrics'][number];
+
+const verdicts: Readonly<Record<AcceptanceReport['result'], string>> = {
+  passed: 'Fit',
+  failed: 'Not fit',
+  'evidence-missing': 'Evidence missing',
+  'could-not-run': 'Could not run',
+};
+
+export function reportHtml(report: AcceptanceReport): string {
+  const title = `Acceptance: ${verdicts[report.result]}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${escaped(title)} – ${escaped(report.target.name)}</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<p class="kicker">Crossfade acceptance report${report.partial ? ', partial' : ''}</p>
+<h1><span class="verdict ${report.result}">${verdicts[report.result]}</span> ${escaped(report.target.name)}</h1>
+<p class="lead">${escaped(report.sentence)}</p>
+<p class="system">${report.system === 'direct' ? 'Tested direct, with nothing in front.' : 'Tested behind the Crossfade gateway.'}
+Profile ${escaped(report.run.profile)}, seed ${report.run.seed}, ${escaped(report.run.startedAt)}.</p>
+${report.run.senderWasLate ? '<p class="notice">The machine that spoke was late: latencies are worse than the target is.</p>' : ''}
+</header>
+<main>
+<section><h2>Verdicts</h2>${verdictTable(report.metrics)}</section>
+${plots(report)}
+${faults(report)}
+${worstCases(report.worst)}
+<section><h2>What was tested</h2><dl>${factsOf(report)
+    .map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`)
+    .join('')}</dl></section>
+<section><h2>What was not</h2><ul>${report.notBuilt.map((what) => `<li>${escaped(what)}</li>`).join('')}</ul></section>
+</main>
+</body>
+</html>
+`;
+}
+
+/** On a phone each row becomes a card: `data-name` is the heading its cell lost. */
+function verdictTable(metrics: readonly Metric[]): string {
+  const rows = metrics.map((metric) => {
+    const cell = (name: string, value: string): string =>
+      `<td data-name="${name}" class="number">${escaped(value)}</td>`;
+    const waived = metric.waiver === null ? '' : `<small>waived: ${escaped(metric.waiver)}</small>`;
+    return `<tr><th scope="row">${escaped(capital(metric.title))}</th>
+<td data-name="result"><span class="chip ${metric.result}">${metric.result}</span>${waived}</td>
+${cell('value', valueText(metric, metric.value))}${cell('n', metric.n.toLocaleString('en-US'))}${cell('95 % bound', valueText(metric, metric.bound))}${cell('threshold', thresholdText(metric))}
+<td data-name="observer" class="observer">${escaped(metric.observer)}</td></tr>
+<tr class="sentence"><td colspan="7">${escaped(capital(metric.sentence))}</td></tr>`;
+  });
+  return `<table class="verdicts"><thead><tr><th>Metric</th><th>Result</th><th class="number">Value</th><th class="number">n</th><th class="number">95 % bound</th><th class="number">Threshold</th><th>Observer</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table>`;
+}
+
+function plots({ plots: data, metrics, trials }: AcceptanceReport): string {
+  const valueOf = (id: Metric['id']): number | null =>
+    metrics.find((metric) => metric.id === id)?.value ?? null;
+  const limitOf = (id: Metric['id']): number => metricSpecs[id].limit ?? 0;
+  const figures: readonly (readonly [title: string, plot: string, none: string])[] = [
+    [
+      'Finalization latency',
+      latencyPlot(data.latencies, limitOf('finalization-latency'), valueOf('finalization-latency')),
+      'No final of an open stream was seen.',
+    ],
+    [
+      'Stop to last final',
+      latencyPlot(data.stopLatencies, limitOf('stop-latency'), valueOf('stop-latency')),
+      'No final came after a stop.',
+    ],
+    ['Missed tail per stop', tailPlot(data.tails, limitOf('missed-tail')), 'No session was closed in order.'],
+    [
+      'Audio lost per crash',
+      lossPlot(trials, limitOf('durability-loss')),
+      'No process was killed in this run.',
+    ],
+    ['Capture map', captureMap(data.captures), 'No session lost any audio.'],
+  ];
+  const drawn = figures.map(
+    ([title, plot, none]) =>
+      `<figure><figcaption>${title}</figcaption>${plot === '' ? `<p class="none">${none}</p>` : plot}</figure>`,
+  );
+  return `<section><h2>Measurements</h2><div class="figures">${drawn.join('')}</div></section>`;
+}
+
+function faults({ trials }: AcceptanceReport): string {
+  if (trials.length === 0) return '';
+  const rows = trials.map(
+    ({ id, process, recovered, lossMs, failure }) =>
+      `<tr><th scope="row">${escaped(id)}</th><td data-name="killed">${escaped(process)}</td>
+<td data-name="recovered"><span class="chip ${recovered ? 'certified' : 'failed'}">${recovered ? 'recovered' : 'not recovered'}</span>${failure === '' ? '' : `<small>${escaped(failure)}</small>`}</td>
+<td data-name="audio lost" class="number">${lossMs.toLocaleString('en-US')} ms</td></tr>`,
+  );
+  return `<section><h2>Faults</h2><table><thead><tr><th>Fault</th><th>Killed</th><th>Recovered</th><th class="number">Audio lost</th></tr></thead><tbody>${rows.join('')}</tbody></table></section>`;
+}
+
+function worstCases(cases: readonly WorstCase[]): string {
+  if (cases.length === 0) return '';
+  const shown = cases.map(
+    (
+      each,
+      i,
+    ) => `<details${i === 0 ? ' open' : ''}><summary><b>${escaped(each.id)}</b> ${escaped(each.why)}</summary>
+${timeline(each)}
+<p>Again: <code>${escaped(each.replay)}</code></p></details>`,
+  );
+  return `<section><h2>Worst cases</h2>${shown.join('')}</section>`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,181 @@
+/** Plots as inline SVG: no script, colours from the page's style, so that both themes and a printer work. */
+import type { AcceptanceReport } from './report.ts';
+
+const width = 640;
+const height = 190;
+/** Room for the axis below and the numbers at the left. */
+const left = 46;
+const bottom = 26;
+const top = 12;
+const plotWidth = width - left - 8;
+const plotHeight = height - bottom - top;
+
+type Counted = readonly (readonly [value: number, count: number])[];
+
+interface Mark {
+  readonly value: number;
+  readonly label: string;
+  readonly kind: 'limit' | 'mark';
+}
+
+/** How often each latency was seen, with the limit and the p95. Empty without any. */
+export function latencyPlot(values: Counted, limitMs: number, p95Ms: number | null): string {
+  if (values.length === 0) return '';
+  const worst = values.at(-1)![0];
+  const endMs = Math.max(limitMs * 1.15, Math.min(worst * 1.05, limitMs * 4));
+  const bins = 64;
+  const counts = new Array<number>(bins).fill(0);
+  for (const [value, count] of values)
+    counts[Math.min(bins - 1, Math.floor((value / endMs) * bins))]! += count;
+  const most = Math.max(...counts);
+  const barWidth = plotWidth / bins;
+  const bars = counts.map((count, i) => {
+    if (count === 0) return '';
+    // A single slow final must still be seen beside hundreds of fast ones.
+    const tall = Math.max(2, (count / most) * plotHeight);
+    const isOver = (i + 0.5) * (endMs / bins) >= limitMs;
+    return rect(left + i * barWidth, top + plotHeight - tall, barWidth - 1, tall, isOver ? 'bad' : 'bar');
+  });
+  const marks: Mark[] = [{ value: limitMs, label: `limit ${number(limitMs)} ms`, kind: 'limit' }];
+  if (p95Ms !== null) marks.push({ value: p95Ms, label: `p95 ${number(p95Ms)} ms`, kind: 'mark' });
+  return svg(
+    `latencies in ms, ${values.reduce((sum, [, count]) => sum + count, 0)} values`,
+    bars.join('') +
+      xAxis(endMs, 'ms') +
+      yAxis(most) +
+      marks.map((mark, i) => vertical(mark, endMs, i)).join(''),
+  );
+}
+
+/** The tail of each stop in the order they came, with the limit of their mean. */
+export function tailPlot(tailsMs: readonly number[], limitMs: number): string {
+  if (tailsMs.length === 0) return '';
+  const highest = Math.max(limitMs * 1.5, ...tailsMs);
+  const y = (ms: number): number => top + plotHeight * (1 - ms / highest);
+  const step = plotWidth / tailsMs.length;
+  const dots = tailsMs.map(
+    (ms, i) =>
+      `<circle cx="${at(left + (i + 0.5) * step)}" cy="${at(y(ms))}" r="2" class="${ms >= limitMs ? 'bad' : 'bar'}"/>`,
+  );
+  return svg(
+    `missed tail of ${tailsMs.length} stops, ms`,
+    dots.join('') +
+      horizontal(y(limitMs), `limit of the mean ${number(limitMs)} ms`) +
+      yAxis(highest) +
+      floor('stops, first to last'),
+  );
+}
+
+/** What each crash cost, the worst named. */
+export function lossPlot(trials: AcceptanceReport['trials'], limitMs: number): string {
+  if (trials.length === 0) return '';
+  const highest = Math.max(limitMs * 1.2, ...trials.map(({ lossMs }) => lossMs));
+  const y = (ms: number): number => top + plotHeight * (1 - ms / highest);
+  const step = plotWidth / trials.length;
+  const barWidth = Math.min(40, step * 0.7);
+  const bars = trials.map(({ lossMs, recovered }, i) => {
+    const tall = Math.max(2, top + plotHeight - y(lossMs));
+    const x = left + (i + 0.5) * step - barWidth / 2;
+    return rect(x, top + plotHeight - tall, barWidth, tall, lossMs > limitMs || !recovered ? 'bad' : 'bar');
+  });
+  const worstMs = Math.max(...trials.map(({ lossMs }) => lossMs));
+  return svg(
+    `audio lost in each of ${trials.length} crashes, ms`,
+    bars.join('') +
+      horizontal(y(limitMs), `limit ${number(limitMs)} ms`) +
+      yAxis(highest) +
+      floor(`crashes, first to last; worst ${number(worstMs)} ms`),
+  );
+}
+
+/** The sessions that lost audio as rows, the lost stretches dark. */
+export function captureMap(captures: AcceptanceReport['plots']['captures']): string {
+  if (captures.length === 0) return '';
+  const rowHeight = 12;
+  const longest = Math.max(...captures.map(({ audioMs }) => audioMs));
+  const x = (ms: number): number => left + (ms / longest) * plotWidth;
+  const rows = captures.map(({ audioMs, lost }, i) => {
+    const y = top + i * rowHeight;
+    const line = rect(x(0), y, x(audioMs) - x(0), rowHeight - 4, 'quiet');
+    const holes = lost.map(([start, end]) =>
+      rect(x(start), y, Math.max(1.5, x(end) - x(start)), rowHeight - 4, 'bad'),
+    );
+    return line + holes.join('');
+  });
+  const tall = top + captures.length * rowHeight + bottom;
+  return svg(
+    `audio of ${captures.length} sessions that lost some, lost stretches marked`,
+    rows.join('') + ticks(longest, tall - bottom, 'ms'),
+    tall,
+  );
+}
+
+function svg(label: string, content: string, tall = height): string {
+  return `<svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${label}">${content}</svg>`;
+}
+
+function rect(x: number, y: number, wide: number, tall: number, kind: string): string {
+  return `<rect x="${at(x)}" y="${at(y)}" width="${at(Math.max(0.5, wide))}" height="${at(tall)}" class="${kind}"/>`;
+}
+
+function text(
+  x: number,
+  y: number,
+  words: string,
+  anchor: 'start' | 'middle' | 'end',
+  kind = 'axis',
+): string {
+  return `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" class="${kind}">${words}</text>`;
+}
+
+function vertical({ value, label, kind }: Mark, endMs: number, row: number): string {
+  const x = left + (value / endMs) * plotWidth;
+  const isRight = x > width * 0.7;
+  return (
+    `<line x1="${at(x)}" x2="${at(x)}" y1="${top}" y2="${top + plotHeight}" class="${kind}"/>` +
+    text(x + (isRight ? -4 : 4), top + 10 + row * 14, label, isRight ? 'end' : 'start', 'label')
+  );
+}
+
+function horizontal(y: number, label: string): string {
+  return (
+    `<line x1="${left}" x2="${width - 8}" y1="${at(y)}" y2="${at(y)}" class="limit"/>` +
+    text(width - 10, y - 4, label, 'end', 'label')
+  );
+}
+
+function xAxis(end: number, unit: string): string {
+  return ticks(end, top + plotHeight, unit);
+}
+
+function ticks(end: number, y: number, unit: string): string {
+  const line = `<line x1="${left}" x2="${width - 8}" y1="${at(y)}" y2="${at(y)}" class="frame"/>`;
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((share) =>
+    text(
+      left + share * plotWidth,
+      y + 16,
+      `${number(Math.round(share * end))}${share === 1 ? ` ${unit}` : ''}`,
+      share === 1 ? 'end' : 'middle',
+    ),
+  );
+  return line + marks.join('');
+}
+
+function floor(label: string): string {
+  const y = top + plotHeight;
+  return `<line x1="${left}" x2="${width - 8}" y1="${y}" y2="${y}" class="frame"/>${text(left, y + 16, label, 'start')}`;
+}
+
+function yAxis(most: number): string {
+  return (
+    text(left - 6, top + 8, number(Math.round(most)), 'end') + text(left - 6, top + plotHeight, '0', 'end')
+  );
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
+}
+
+function at(value: number): string {
+  return String(Math.round(value * 10) / 10);
+}

@@ -1,0 +1,53 @@
+import { formatValue, metricSpecs } from '../analysis/metric-spec.ts';
+import type { AcceptanceReport } from './report.ts';
+
+type Metric = AcceptanceReport['metrics'][number];
+
+/** A metric's value, bound or threshold as people read it; a dash for none. */
+export function valueText({ id }: Pick<Metric, 'id'>, value: number | null): string {
+  return value === null ? '–' : formatValue(id, value);
+}
+
+/** `≥ 99.95 %`. */
+export function thresholdText({ id, threshold }: Pick<Metric, 'id' | 'threshold'>): string {
+  const sign = { 'at-least': '≥', 'at-most': '≤', below: '<' }[metricSpecs[id].good];
+  return `${sign} ${formatValue(id, threshold)}`;
+}
+
+/** Facts of the run, label and text, in the order they are read. */
+export function factsOf({
+  target,
+  system,
+  run,
+  digest,
+}: AcceptanceReport): readonly (readonly [string, string])[] {
+  const gib = (run.machine.memoryBytes / 2 ** 30).toFixed(1);
+  return [
+    ['target', target.name],
+    ['system tested', system === 'direct' ? 'the target itself, direct' : 'the target behind the gateway'],
+    ['protocol', target.protocol],
+    ['build', target.build ?? 'the target does not say'],
+    ['suite', `${run.suite}, profile ${run.profile}, probe ${run.probe}, seed ${run.seed}`],
+    ['case', run.case ?? 'all'],
+    ['started', run.startedAt],
+    ['took', `${(run.tookMs / 1_000).toFixed(1)} s`],
+    [
+      'spoken',
+      `${run.sessions} sessions, ${(run.audioMs / 60_000).toFixed(1)} min of audio, ${run.failedSessions} broke; ${run.trials} faults`,
+    ],
+    [
+      'sender lateness',
+      `p99 ${run.senderLateMs.p99} ms in the worst session, max ${run.senderLateMs.max} ms${
+        run.senderWasLate ? ': the machine was too busy, latencies are worse than the target is' : ''
+      }`,
+    ],
+    ['machine', `${run.machine.platform}, Node ${run.machine.node}, ${run.machine.cpus} CPUs, ${gib} GiB`],
+    ['corpus digest', run.corpusDigest],
+    ['report digest', digest],
+  ];
+}
+
+/** For a page: text of a target is never markup. */
+export function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}

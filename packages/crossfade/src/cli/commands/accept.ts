@@ -1,0 +1,225 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import pc from 'picocolors';
+import { systemClock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { systemRandom } from '@crossfade/sdk/core/random';
+import { type ProfileName, profiles } from '../../acceptance/profile.ts';
+import type { AcceptanceReport } from '../../acceptance/report.ts';
+import {
+  parseRequirement,
+  parseWaivers,
+  type Requirement,
+  type RunResult,
+} from '../../acceptance/requirement.ts';
+import { remoteTarget, type Target } from '../../acceptance/target.ts';
+import { type CommandIo, complain } from '../command-io.ts';
+import { exitCode, type ExitCode } from '../exit-code.ts';
+import { version } from '../version.ts';
+import { leaf } from './leaf.ts';
+
+interface AcceptOptions {
+  readonly target?: string;
+  readonly spawn?: string;
+  readonly pipeline?: 'streaming' | 'legacy';
+  readonly behindGateway?: boolean;
+  readonly profile: ProfileName;
+  readonly probe: 'tone';
+  readonly model?: string;
+  readonly query?: readonly string[];
+  readonly seed: number;
+  readonly case?: string;
+  readonly sessions?: number;
+  readonly require: string;
+  readonly waive?: readonly string[];
+  readonly html?: string;
+  readonly markdown?: string;
+  readonly report?: string;
+  readonly json?: boolean;
+}
+
+/** More speakers than this are a load test, which is another program. */
+const lanesMax = 400;
+const listenPath = '/v1/listen';
+
+/** `crossfade accept`: prove that a pipeline is fit, or show why not. */
+export function addAccept(program: Command, io: CommandIo): void {
+  leaf(program, 'accept', 'Prove that a transcription pipeline is fit, or show exactly why not.', [
+    'crossfade accept --pipeline streaming --behind-gateway --html report.html',
+    'crossfade accept --spawn "node my-server.js --port {port}"',
+    'crossfade accept --target ws://host/v1/listen --waive recovery-success "a vendor cannot be killed" \\',
+    '                 --waive durability-loss "a vendor cannot be killed"',
+  ])
+    .option('--target <url>', 'a running server of the listen protocol; its key in CROSSFADE_TARGET_KEY')
+    .option('--spawn <command>', 'start this command, with {port} in it, and kill it on purpose')
+    .addOption(new Option('--pipeline <kind>', 'start a reference pipeline').choices(['streaming', 'legacy']))
+    .option('--behind-gateway', 'with --pipeline: test it behind the gateway')
+    .addOption(
+      new Option('--profile <name>', 'how much is asked').choices(Object.keys(profiles)).default('smoke'),
+    )
+    .addOption(new Option('--probe <kind>', 'how truth is known').choices(['tone']).default('tone'))
+    .option('--model <name>', 'model the target is asked for')
+    .option('--query <name=value...>', 'further parameters of the listen request')
+    .option('--seed <number>', 'of everything that is said and broken', wholeNumber(0, 2 ** 31 - 1), 1)
+    .option('--case <id>', 'run this case alone')
+    .option('--sessions <number>', 'most sessions at once', wholeNumber(1, lanesMax))
+    .option(
+      '--require <level>',
+      'within-limits, certified, or a file with a level per metric',
+      'within-limits',
+    )
+    .option('--waive <id-and-reason...>', 'go on without a metric that cannot be measured here')
+    .option('--html <file>', 'write the report as a page')
+    .option('--markdown <file>', 'write the report as Markdown')
+    .option('--report <file>', 'write the report as JSON')
+    .action(async (options: AcceptOptions) => {
+      try {
+        await accept(options, io);
+      } catch (error) {
+        complain(io, options.json === true, error);
+        // 1 and 2 say something of the target; a command that could not run does not.
+        io.exit(exitCode.couldNotRun);
+      }
+    });
+}
+
+const codeOf: Readonly<Record<RunResult, ExitCode>> = {
+  passed: 0,
+  failed: 1,
+  'evidence-missing': 2,
+  'could-not-run': 3,
+};
+
+async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
+  const { runAcceptance } = await import('../../acceptance/run-acceptance.ts');
+  const { DeepgramDriver } = await import('../../acceptance/deepgram-driver.ts');
+  const requirement = await requirementOf(options);
+  const base = profiles[options.profile];
+  const profile = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
+  const query = queryOf(options.query ?? []);
+  // With --json stdout is for the one object.
+  const tell = options.json === true ? io.err : io.out;
+  const stopper = interrupted();
+  const target = await openTarget(options);
+  try {
+    const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
+    tell(planText(profile, target, options.seed));
+    const key = io.env['CROSSFADE_TARGET_KEY'];
+    const model = options.model ?? (options.pipeline === undefined ? undefined : 'tone');
+    const report = await runAcceptance({
+      target,
+      driver: new DeepgramDriver({
+        url: target.url,
+        query,
+        ...(key === undefined ? {} : { key }),
+        ...(model === undefined ? {} : { model }),
+      }),
+      profile,
+      seed: options.seed,
+      requirement,
+      suite: version,
+      clock: systemClock,
+      ...(options.case === undefined ? {} : { caseId: options.case }),
+      replayOf: (caseId) => replayOf(options, caseId),
+      signal: stopper,
+      onProgress: progressTeller(systemClock, tell),
+    });
+    await writeReports(report, options);
+    if (report.result === 'could-not-run') io.err(`${pc.red('crossfade:')} ${report.sentence}`);
+    const { reportTable } = await import('../../acceptance/report-table.ts');
+    io.out(options.json === true ? JSON.stringify(report) : reportTable(report));
+    io.exit(codeOf[report.result]);
+  } finally {
+    await target.stop();
+  }
+}
+
+async function requirementOf(options: AcceptOptions): Promise<Requirement> {
+  const waivers = parseWaivers(options.waive ?? []);
+  const { require: wanted } = options;
+  if (wanted === 'within-limits' || wanted === 'certified') return { level: wanted, levels: {}, waivers };
+  if (!/[.](ya?ml|json)$/.test(wanted)) {
+    throw new CrossfadeError(
+      'USAGE',
+      `Expected --require within-limits, certified or a .yaml or .json file, got "${wanted}".`,
+    );
+  }
+  return { ...parseRequirement(await readFile(wanted, 'utf8'), wanted), waivers };
+}
+
+function queryOf(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const [, name, value] = /^([a-z_]+)=(.*)$/s.exec(word) ?? [];
+      if (name !== undefined && value !== undefined) return [name, value];
+      throw new CrossfadeError('USAGE', `Expected --query name=value, got "${word}".`);
+    }),
+  );
+}
+
+async function openTarget(options: AcceptOptions): Promise<Target> {
+  const { target, spawn, pipeline, behindGateway } = options;
+  if ([target, spawn, pipeline].filter((each) => each !== undefined).length !== 1) {
+    throw new CrossfadeError('USAGE', 'Expected one of --target, --spawn and --pipeline.');
+  }
+  if (behindGateway === true && pipeline === undefined) {
+    throw new CrossfadeError('USAGE', 'Expected --behind-gateway with --pipeline.');
+  }
+  if (pipeline !== undefined) {
+    const { startReference } = await import('./accept-reference.ts');
+    return startReference(pipeline, behindGateway === true);
+  }
+  if (spawn !== undefined) {
+    const { spawnTarget } = await import('../../acceptance/spawned-target.ts');
+    return spawnTarget(spawn, listenPath, systemClock, systemRandom);
+  }
+  return remoteTarget(listenAddress(target as string));
+}
+
+/** The address as the driver needs it; a host alone gets the protocol's path. */
+function listenAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^wss?:$/.test(url.protocol)) {
+    throw new CrossfadeError('USAGE', `Expected --target to be a ws:// or wss:// address, got "${text}".`);
+  }
+  if (url.pathname === '/') url.pathname = listenPath;
+  return url.href;
+}
+
+function replayOf(options: AcceptOptions, caseId: string): string {
+  const { target, spawn, pipeline, behindGateway, profile, seed } = options;
+  const system =
+    pipeline !== undefined
+      ? `--pipeline ${pipeline}${behindGateway === true ? ' --behind-gateway' : ''}`
+      : spawn !== undefined
+        ? `--spawn ${JSON.stringify(spawn)}`
+        : `--target ${target}`;
+  return `crossfade accept ${system} --profile ${profile} --case ${caseId} --seed ${seed}`;
+}
+
+async function writeReports(report: AcceptanceReport, options: AcceptOptions): Promise<void> {
+  if (options.report !== undefined) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.markdown !== undefined) {
+    const { reportMarkdown } = await import('../../acceptance/report-markdown.ts');
+    await writeFile(options.markdown, reportMarkdown(report));
+  }
+  if (options.html !== undefined) {
+    const { reportHtml } = await import('../../acceptance/report-html.ts');
+    await writeFile(options.html, reportHtml(report));
+  }
+}
+
+/** Ctrl-C ends the run in order: its report says partial, what it started goes. */
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
+}
