@@ -54,20 +54,19 @@ export type DrillProfile = (typeof drillProfiles)[number];
 type Round = Readonly<Partial<Record<FaultKind, number>>>;
 
 const shortRound: Round = {
-  'kill-gateway': 4,
+  'kill-gateway': 3,
   'kill-gateway-twice': 1,
   'kill-gateway-stopping': 1,
   'kill-gateway-recovering': 1,
-  'kill-pipeline': 3,
-  reset: 3,
+  'kill-pipeline': 2,
+  reset: 2,
   stall: 1,
   'black-hole': 1,
   throttle: 1,
-  'clock-step': 2,
+  'clock-step': 1,
   'disk-full': 1,
 };
 
-/** Eleven gateway kills; stalls and black holes take ten seconds each, so there is one of either in a round. */
 const longRound: Round = { ...shortRound, 'kill-gateway': 5, 'kill-gateway-stopping': 2, 'disk-full': 0 };
 /** 28 rounds of 11 kills are 308: 299 without a loss certify a recovery of 0.99. */
 const longRounds = 28;
@@ -95,8 +94,7 @@ const lasting: Readonly<Record<FaultKind, readonly [minMs: number, maxMs: number
 /** The plan of a profile: the same seed, the same faults in the same order. */
 export function drillPlan(profile: DrillProfile, seed: number): DrillPlan {
   const random = seededRandom(seed);
-  const rounds =
-    profile === 'short' ? [shortRound] : [...Array.from({ length: longRounds }, () => longRound)];
+  const rounds = profile === 'short' ? [shortRound] : Array.from({ length: longRounds }, () => longRound);
   const kinds = rounds.flatMap((round) => shuffled(random, kindsOf(round)));
   if (profile === 'long') kinds.push(...kindsOf({ 'disk-full': longDiskFaults }));
   return planOf(seed, kinds, profile === 'short' ? 16 : 24);
