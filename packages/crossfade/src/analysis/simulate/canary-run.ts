@@ -1,31 +1,26 @@
-import { type Random, seededRandom } from '@crossfade/sdk/core/random';
+import { seededRandom } from '@crossfade/sdk/core/random';
 import { baselineOf } from '../sequential/baseline.ts';
 import { candidateArm, controlArm } from '../sequential/cell-layout.ts';
 import { EpochSums, type MetricSetup, outcomeWidth } from '../sequential/epoch-sums.ts';
 import { SumsEvidence } from '../sequential/evidence-window.ts';
-import { afterSession, deadCandidate, guardsAtRest, silentCandidate } from '../sequential/guards.ts';
-import { restartMinutes, rollEvidence } from '../sequential/roll-evidence.ts';
-import { sequentialMetric, type SequentialMetricId } from '../sequential/sequential-metrics.ts';
-import type { UserKey } from '../sequential/user-filter.ts';
-import { normal, poisson } from './random-variates.ts';
-import { type Scenario, underIncident } from './scenario.ts';
 import {
-  drawSession,
-  healthyService,
-  type ServiceModel,
-  simulatedMetrics,
-  type UserTraits,
-} from './traffic.ts';
+  afterSession,
+  deadCandidate,
+  type EndedSession,
+  guardsAtRest,
+  silentCandidate,
+} from '../sequential/guards.ts';
+import { type RollEvidence, restartMinutes, rollEvidence } from '../sequential/roll-evidence.ts';
+import { sequentialMetric, type SequentialMetricId } from '../sequential/sequential-metrics.ts';
+import { poisson } from './random-variates.ts';
+import type { Scenario, SimulatedStage } from './scenario.ts';
+import { drawSession, healthyService, type ServiceModel, simulatedMetrics } from './traffic.ts';
+import { World } from './world.ts';
 
 /** A bake of 48 hours. */
 export const canaryMinutes = 48 * 60;
 
 const minuteMs = 60_000;
-const dayMinutes = 24 * 60;
-/** Traffic swings by this share of its mean between day and night. */
-const swing = 0.6;
-/** How long a shared incident lasts. */
-const incidentMinutes = 45;
 
 /** Sessions of control before the canary, from which the baselines come. */
 const historySessions = 20_000;
@@ -55,9 +50,9 @@ export interface CanaryOptions {
   readonly setups: readonly MetricSetup[];
   readonly seed: number;
   readonly alpha: number;
-  /** Default 48 hours. */
+  /** Of a scenario without stages; default 48 hours. */
   readonly minutes?: number;
-  /** Called after each minute; may stop the run by answering true. */
+  /** Called after each minute with the sums of the stage; may stop the run by answering true. */
   readonly onMinute?: (minute: number, sums: EpochSums) => boolean;
   /** False: sessions are summed and nothing rolls back. Default true. */
   readonly judged?: boolean;
@@ -71,105 +66,121 @@ export interface CanaryResult {
   readonly guard: string | null;
   /** Candidate sessions since the onset of the regression. */
   readonly candidateSessions: number;
-  readonly sums: EpochSums;
+  /** One of each stage that began, the last one last. */
+  readonly epochs: readonly EpochSums[];
 }
 
 /** Runs one canary, asked every minute, until it is rolled back or over. The same seed gives the same run. */
-export function runCanary(canary: CanaryOptions): CanaryResult {
-  const { scenario, setups, seed, alpha, minutes = canaryMinutes, judged = true } = canary;
-  const random = seededRandom(seed);
-  const world = new World(scenario, random, minutes);
-  const sums = new EpochSums(setups, { epoch: 1, share: scenario.share }, restartMinutes);
-  const lnThreshold = Math.log(1 / alpha);
-  const expectedGapMs = minuteMs / (scenario.sessionsPerMinute * scenario.share);
-  let guards = guardsAtRest;
-  let candidateSessions = 0;
-  const outcomes = new Float64Array(setups.length * outcomeWidth);
-  const done = (rolledBackAt: number | null, culprit: SequentialMetricId | null, guard: string | null) => ({
-    rolledBackAt,
-    culprit,
-    guard,
-    candidateSessions,
-    sums,
-  });
+export function runCanary(options: CanaryOptions): CanaryResult {
+  const { scenario, minutes = canaryMinutes } = options;
+  const stages = scenario.stages ?? [{ share: scenario.share, minutes }];
+  const canary = new Canary(options, stages);
+  let from = 0;
+  for (const stage of stages) {
+    const result = canary.runStage(stage, from);
+    if (result !== null) return result;
+    from += stage.minutes;
+  }
+  return canary.result({ minute: null });
+}
 
-  for (let minute = 0; minute < minutes; minute++) {
+/** One rollout through its stages; each is an epoch of its own. */
+class Canary {
+  readonly #options: CanaryOptions;
+  readonly #random;
+  readonly #world: World;
+  readonly #horizonMinutes: number;
+  readonly #lnThreshold: number;
+  readonly #outcomes: Float64Array;
+  readonly #epochs: EpochSums[] = [];
+  #candidateSessions = 0;
+
+  constructor(options: CanaryOptions, stages: readonly SimulatedStage[]) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+    this.#horizonMinutes = stages.reduce((sum, { minutes }) => sum + minutes, 0);
+    this.#world = new World(options.scenario, this.#random, this.#horizonMinutes);
+    this.#lnThreshold = Math.log(1 / options.alpha);
+    this.#outcomes = new Float64Array(options.setups.length * outcomeWidth);
+  }
+
+  /** The result when the rollout ended in this stage, else null. */
+  runStage({ share, minutes }: SimulatedStage, from: number): CanaryResult | null {
+    const { setups, scenario, judged = true } = this.#options;
+    // With everybody on the candidate there is no control: limits and guards only.
+    const hasRandomControl = share < 1;
+    const sums = new EpochSums(
+      setups,
+      { epoch: this.#epochs.length + 1, share: hasRandomControl ? share : null },
+      restartMinutes,
+    );
+    this.#epochs.push(sums);
+    const expectedGapMs = minuteMs / (scenario.sessionsPerMinute * share);
+    let guards = guardsAtRest;
+    for (let minute = from; minute < from + minutes; minute++) {
+      const isDead = this.#runMinute(minute, share, sums, (session) => {
+        guards = afterSession(guards, session);
+        return judged && session.dead && deadCandidate(guards) !== null;
+      });
+      if (isDead) return this.result({ minute, guard: 'dead-candidate' });
+      if (this.#options.onMinute?.(minute, sums) === true) return this.result({ minute: null });
+      if (!judged) continue;
+      const silence = { nowMs: (minute + 1) * minuteMs, share, expectedGapMs };
+      if (hasRandomControl && silentCandidate(guards, silence) !== null)
+        return this.result({ minute, guard: 'silent-candidate' });
+      const found = this.#judge(minute, hasRandomControl);
+      if (found !== null) return this.result({ minute, culprit: found.culprit });
+    }
+    return null;
+  }
+
+  #runMinute(
+    minute: number,
+    share: number,
+    sums: EpochSums,
+    ended: (session: EndedSession) => boolean,
+  ): boolean {
+    const { onsetMinute } = this.#options.scenario;
     sums.open(minute);
-    const sessions = poisson(random, world.rateAt(minute));
+    const sessions = poisson(this.#random, this.#world.rateAt(minute));
     for (let i = 0; i < sessions; i++) {
-      const { isCandidate, user, traits } = world.arrive();
-      const dead = drawSession(random, world.serviceAt(minute, isCandidate), outcomes, traits);
-      sums.add({ arm: isCandidate ? candidateArm : controlArm, user, outcomes, reported: !dead });
+      const { isCandidate, user, traits } = this.#world.arrive(share);
+      const service = this.#world.serviceAt(minute, isCandidate);
+      const dead = drawSession(this.#random, service, this.#outcomes, traits);
+      const arm = isCandidate ? candidateArm : controlArm;
+      sums.add({ arm, user, outcomes: this.#outcomes, reported: !dead });
+      if (isCandidate && minute >= onsetMinute) this.#candidateSessions += 1;
       const endedAtMs = (minute + (i + 1) / (sessions + 1)) * minuteMs;
-      guards = afterSession(guards, { arm: isCandidate ? 'candidate' : 'control', dead, endedAtMs });
-      if (isCandidate && minute >= scenario.onsetMinute) candidateSessions += 1;
-      if (judged && dead && deadCandidate(guards) !== null) return done(minute, null, 'dead-candidate');
+      if (ended({ arm: isCandidate ? 'candidate' : 'control', dead, endedAtMs })) return true;
     }
-    if (canary.onMinute?.(minute, sums) === true) break;
-    if (!judged) continue;
-    const silence = { nowMs: (minute + 1) * minuteMs, share: scenario.share, expectedGapMs };
-    if (silentCandidate(guards, silence) !== null) return done(minute, null, 'silent-candidate');
-    const options = { minute, horizonMinutes: minutes, hasRandomControl: true };
-    const ceiling = rollEvidence([new SumsEvidence(setups, [sums], 'ceiling')], options);
-    if (ceiling.lnE < lnThreshold) continue;
-    const evidence = rollEvidence([new SumsEvidence(setups, [sums])], options);
-    if (evidence.lnE >= lnThreshold) return done(minute, evidence.culprit, null);
-  }
-  return done(null, null, null);
-}
-
-interface Arrival {
-  readonly isCandidate: boolean;
-  readonly user: UserKey | null;
-  readonly traits: UserTraits | null;
-}
-
-interface User extends Arrival {
-  readonly user: UserKey;
-  readonly traits: UserTraits;
-}
-
-/** Who comes when, and what the service does then. */
-class World {
-  readonly #scenario: Scenario;
-  readonly #random: Random;
-  readonly #phase: number;
-  readonly #incidents: readonly number[];
-  readonly #users: readonly User[];
-  readonly #hurt: ServiceModel;
-  readonly #hurtCandidate: ServiceModel;
-
-  constructor(scenario: Scenario, random: Random, minutes: number) {
-    this.#scenario = scenario;
-    this.#random = random;
-    this.#phase = random.next() * dayMinutes;
-    this.#incidents = Array.from({ length: scenario.sharedIncidents }, () => random.next() * minutes);
-    this.#users = Array.from({ length: scenario.returningUsers ?? 0 }, (_, i) => ({
-      isCandidate: random.next() < scenario.share,
-      user: { high: Math.floor(random.next() * 2 ** 32), low: i },
-      traits: { speed: normal(random), luck: random.next() },
-    }));
-    this.#hurt = underIncident(scenario.service);
-    this.#hurtCandidate = underIncident(scenario.candidate);
+    return false;
   }
 
-  rateAt(minute: number): number {
-    const phase = (2 * Math.PI * (minute + this.#phase)) / dayMinutes;
-    return this.#scenario.sessionsPerMinute * (1 + swing * Math.sin(phase));
+  /** The evidence when it is over the threshold, else null. Mostly its ceiling already tells. */
+  #judge(minute: number, hasRandomControl: boolean): RollEvidence | null {
+    const options = { minute, horizonMinutes: this.#horizonMinutes, hasRandomControl };
+    const { setups } = this.#options;
+    const ceiling = rollEvidence([new SumsEvidence(setups, this.#epochs, 'ceiling')], options);
+    if (ceiling.lnE < this.#lnThreshold) return null;
+    const evidence = rollEvidence([new SumsEvidence(setups, this.#epochs)], options);
+    return evidence.lnE >= this.#lnThreshold ? evidence : null;
   }
 
-  /** Users who return do so unevenly: a few come often (the square of a uniform number picks them). */
-  arrive(): Arrival {
-    if (this.#users.length === 0) {
-      return { isCandidate: this.#random.next() < this.#scenario.share, user: null, traits: null };
-    }
-    return this.#users[Math.floor(this.#random.next() ** 2 * this.#users.length)]!;
-  }
-
-  serviceAt(minute: number, isCandidate: boolean): ServiceModel {
-    const { service, candidate, onsetMinute } = this.#scenario;
-    const isHurt = this.#incidents.some((at) => minute >= at && minute < at + incidentMinutes);
-    if (isCandidate && minute >= onsetMinute) return isHurt ? this.#hurtCandidate : candidate;
-    return isHurt ? this.#hurt : service;
+  result({
+    minute,
+    culprit = null,
+    guard = null,
+  }: {
+    readonly minute: number | null;
+    readonly culprit?: SequentialMetricId | null;
+    readonly guard?: string | null;
+  }): CanaryResult {
+    return {
+      rolledBackAt: minute,
+      culprit,
+      guard,
+      candidateSessions: this.#candidateSessions,
+      epochs: this.#epochs,
+    };
   }
 }

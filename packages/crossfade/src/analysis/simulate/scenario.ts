@@ -1,12 +1,21 @@
 import { healthyService, type ServiceModel } from './traffic.ts';
 
+/** A stretch of constant share. */
+export interface SimulatedStage {
+  /** Of all sessions, in (0, 1]; 1 leaves no control. */
+  readonly share: number;
+  readonly minutes: number;
+}
+
 /** One kind of canary that the simulator runs many times. */
 export interface Scenario {
   readonly name: string;
   /** Sessions a minute over both arms, in the mean of a day. */
   readonly sessionsPerMinute: number;
-  /** The candidate's share. */
+  /** The candidate's share, when there is one stage. */
   readonly share: number;
+  /** Stages one after the other; absent: one with `share`. */
+  readonly stages?: readonly SimulatedStage[];
   /** Both arms before any regression. */
   readonly service: ServiceModel;
   /** The candidate from `onsetMinute` on. */

@@ -133,7 +133,7 @@ export function studyProof(scenario: Scenario, options: StudyOptions): readonly 
   const setups = simulatedSetups(scenario.service);
   const proven = setups.map(() => 0);
   for (let run = 0; run < options.runs; run++) {
-    const { sums } = runCanary({
+    const { epochs } = runCanary({
       scenario,
       setups,
       seed: seedOf(options.seed, run),
@@ -141,7 +141,14 @@ export function studyProof(scenario: Scenario, options: StudyOptions): readonly 
       judged: false,
     });
     setups.forEach((setup, i) => {
-      if (isProven(setup, i, sums)) proven[i]! += 1;
+      if (
+        isProven(
+          setup,
+          i,
+          epochs.findLast(({ info }) => info.share !== null),
+        )
+      )
+        proven[i]! += 1;
     });
   }
   return setups.map(({ metric }, i) => ({
@@ -151,7 +158,12 @@ export function studyProof(scenario: Scenario, options: StudyOptions): readonly 
   }));
 }
 
-function isProven({ metric: spec, baseline }: MetricSetup, metric: number, sums: EpochSums): boolean {
+function isProven(
+  { metric: spec, baseline }: MetricSetup,
+  metric: number,
+  sums: EpochSums | undefined,
+): boolean {
+  if (sums === undefined || spec.proof === 'acceptance') return false;
   const cells = sums.since(0, new Float64Array(sums.width));
   if (spec.proof === 'below-limit' && spec.limit !== null) {
     const effect = sums.designEffect(metric, candidateArm, 'limit');
