@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import type { MetricReport, MetricState } from './metric-report.ts';
+import type { SequentialVerdict } from './sequential-judge.ts';
+import { betterMetrics, verdictOf } from './verdict-of.ts';
+
+function report(state: MetricState, changes: Partial<MetricReport> = {}): MetricReport {
+  return {
+    id: 'missed-tail',
+    state,
+    candidate: 40,
+    control: 50,
+    limit: 100,
+    sessions: { candidate: 400, control: 410 },
+    difference: null,
+    lnEvidence: 0,
+    goal: 'not-shown',
+    proof: null,
+    sentence: 'missed tail: 40 ms against 50 ms in control, limit 100 ms; 400 sessions',
+    ...changes,
+  };
+}
+
+function verdict(
+  metrics: readonly MetricReport[],
+  changes: Partial<SequentialVerdict> = {},
+): SequentialVerdict {
+  return {
+    verdict: 'inconclusive',
+    sentence: 'One sentence.',
+    culprit: null,
+    guard: null,
+    broken: null,
+    sharedIncident: false,
+    lnE: 0,
+    lnThreshold: Math.log(20),
+    metrics,
+    sessions: { candidate: 400, control: 410 },
+    ...changes,
+  };
+}
+
+describe('a sequential verdict as rollouts keep it', () => {
+  test.each<[MetricState, number | null, string]>([
+    ['good', 40, 'certified'],
+    ['unknown', 40, 'within-limits'],
+    ['no-data', 40, 'within-limits'],
+    ['bad', 400, 'failed'],
+    ['unknown', 400, 'failed'],
+    ['no-data', null, 'not-measurable'],
+  ])('%s with value %s is %s', (state, candidate, result) => {
+    expect(verdictOf(verdict([report(state, { candidate })])).evidence[0]?.result).toBe(result);
+  });
+
+  test('names an acceptance metric as culprit, and leaves live metrics to the sentence', () => {
+    expect(verdictOf(verdict([], { culprit: 'missed-tail' })).culprit).toBe('missed-tail');
+    expect(
+      verdictOf(verdict([report('bad', { id: 'early-failure' })], { culprit: 'early-failure' })),
+    ).toEqual({
+      verdict: 'inconclusive',
+      sentence: 'One sentence.',
+      evidence: [],
+      sessions: { candidate: 400, control: 410 },
+    });
+  });
+
+  test('tells which goals are met', () => {
+    const metrics = [
+      report('unknown', { goal: 'better' }),
+      report('unknown', { id: 'orphan-rate', goal: 'worse' }),
+    ];
+
+    expect(betterMetrics(verdict(metrics))).toEqual(['missed-tail']);
+  });
+});
