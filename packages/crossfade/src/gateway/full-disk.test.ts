@@ -12,13 +12,14 @@ afterEach(async () => {
   for (const thing of toClose.splice(0).reverse()) await thing.close();
 });
 
-/** A journal on a disk that is full for the first `refusals` commits. */
-function fullFor(refusals: number): (journal: Journal) => Journal {
+/** A journal on a disk that takes `accepted` commits, is full for the next `refusals`, and has room again. */
+function fullFor(refusals: number, accepted = 0): (journal: Journal) => Journal {
+  let taken = 0;
   let left = refusals;
   return (journal) =>
     new Proxy(journal, {
       get: (target, name) => {
-        if (name === 'commit' && left > 0) {
+        if (name === 'commit' && taken++ >= accepted && left > 0) {
           return () => {
             left -= 1;
             return Promise.reject(new CrossfadeError('JOURNAL_UNAVAILABLE', 'Expected room, got ENOSPC.'));
@@ -52,7 +53,7 @@ test('a session that ends on a full disk is stored when there is room again, wit
 });
 
 test('a client that comes back while its session is being stored gets the whole transcript, not "unknown"', async () => {
-  const { url } = await gatewayOn(fullFor(1));
+  const { url } = await gatewayOn(fullFor(1, 1));
   const texts: string[] = [];
   const connections: boolean[] = [];
   const client = new TranscriptionClient({

@@ -156,8 +156,11 @@ export class LiveSession implements RelayHost {
     this.#client?.close(closeCodes.normal.code, 'resumed elsewhere');
     this.#client = client;
     this.#graceUntilMs = null;
-    if (client.acks) client.send({ type: 'Resume', session: this.sessionId, next_sample: this.#endSample });
-    if (resume === null) return;
+    if (resume === null) {
+      if (client.acks) void this.#welcome(client);
+      return;
+    }
+    this.#join(client);
     if (resume.producedSample !== null && this.ledgers.gatewayRestarts > 0) {
       this.ledgers.crashLoss(((resume.producedSample - this.#endSample) * 1_000) / this.query.sampleRate);
     }
@@ -166,6 +169,21 @@ export class LiveSession implements RelayHost {
       this.#sendResults({ ...entry, revision: 0, isFinal: true }, { speechFinal: true, fromFinalize: false });
     }
     if (this.#phase === 'live') this.#relay.start();
+  }
+
+  /** The id it is told must be one that it can resume, whatever dies: the session's start is durable first. */
+  async #welcome(client: SessionClient): Promise<void> {
+    try {
+      await this.#context.journal.commit();
+      if (client === this.#client) this.#join(client);
+    } catch {
+      // The journal has said why; a client that comes again begins anew.
+      client.close(closeCodes.tryLater.code, closeCodes.tryLater.reason);
+    }
+  }
+
+  #join(client: SessionClient): void {
+    if (client.acks) client.send({ type: 'Resume', session: this.sessionId, next_sample: this.#endSample });
   }
 
   /** A binary frame. Throws JOURNAL_UNAVAILABLE when it could not be kept; then nothing was taken. */
