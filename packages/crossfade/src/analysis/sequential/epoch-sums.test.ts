@@ -11,6 +11,7 @@ import {
   momentsAt,
 } from './cell-layout.ts';
 import { EpochSums, type MaturedSession } from './epoch-sums.ts';
+import { lnCountEvidence } from './event-counts.ts';
 import { SumsEvidence } from './evidence-window.ts';
 import { setupOf } from './metric-setup.ts';
 import { momentsOf } from './ratio-moments.ts';
@@ -221,5 +222,20 @@ describe('evidence of a window', () => {
 
     expect(orphans?.lnLimitBets).toBeGreaterThan(Math.log(1_000));
     expect(orphans?.lnRelative).toBeLessThan(0);
+  });
+
+  test('metrics too rare for a score count sessions by side: faults that only the candidate fails', () => {
+    const rare = [setupOf('recovery-success')];
+    const sums = new EpochSums(rare, info, 120);
+    sums.open(0);
+    for (let i = 0; i < 20; i++) {
+      sums.add({ arm: candidateArm, user: null, outcomes: Float64Array.of(1, 1, 1), reported: true });
+    }
+    const [recovery] = new SumsEvidence(rare, [sums]).since(0);
+
+    expect(recovery?.lnRelative).toBeCloseTo(
+      lnCountEvidence([{ candidate: 20, control: 0, share: 0.5 }], 0.25) + Math.log(0.35),
+      10,
+    );
   });
 });

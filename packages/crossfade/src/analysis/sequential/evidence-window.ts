@@ -1,6 +1,7 @@
 import { betCount } from './bets.ts';
 import { type ArmIndex, candidateArm, cellAt, column, controlArm, momentsAt } from './cell-layout.ts';
 import type { EpochSums, MetricSetup } from './epoch-sums.ts';
+import { lnCountEvidence } from './event-counts.ts';
 import { isExposed, lnMixtureCeiling, lnMixtureEvidence, tausOf } from './normal-mixture.ts';
 import { type Contrast, contrastOf, sumContrasts } from './ratio-moments.ts';
 import { logAddExp } from './special-functions.ts';
@@ -78,14 +79,28 @@ export class SumsEvidence implements EvidenceSource {
   }
 
   #lnRelative(metric: number, margin: number, wealth: number): number {
-    const lnBets = this.#lnWealth(
-      cellAt(metric, candidateArm) + wealth,
-      cellAt(metric, controlArm) + column.coinWealth,
-    );
+    const lnBets =
+      this.setups[metric]!.metric.between === 'counts'
+        ? this.#lnCounts(metric, margin)
+        : this.#lnWealth(
+            cellAt(metric, candidateArm) + wealth,
+            cellAt(metric, controlArm) + column.coinWealth,
+          );
     const contrast = this.#contrast(metric, margin);
     if (contrast === null) return lnBets + lnBetsWeight;
     const lnMixture = this.#isCeiling ? lnMixtureCeiling : lnMixtureEvidence;
     return logAddExp(lnBets + lnBetsWeight, lnMixture(contrast, this.#taus[metric]!) + lnMixtureWeight);
+  }
+
+  #lnCounts(metric: number, margin: number): number {
+    const eventsOf = (window: Float64Array, arm: ArmIndex): number =>
+      window[cellAt(metric, arm) + column.events]!;
+    const epochs = this.#epochs.flatMap(({ info: { share } }, i) => {
+      const window = this.#windows[i]!;
+      if (share === null) return [];
+      return [{ candidate: eventsOf(window, candidateArm), control: eventsOf(window, controlArm), share }];
+    });
+    return lnCountEvidence(epochs, margin);
   }
 
   /** Scores of the epochs that have seen enough, added; null when none has. */

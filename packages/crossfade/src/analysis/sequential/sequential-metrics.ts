@@ -44,6 +44,8 @@ export interface SequentialMetric {
   readonly marginReason: string;
   /** The bounded score of the bets between the arms. */
   readonly score: ScoreRule;
+  /** `counts`: too rare for a score; sessions with an event are counted by the side they fell on instead. */
+  readonly between?: 'counts';
   /** Longest X that one bet against the limit takes. */
   readonly unitMax: number;
   readonly proof: MetricProof;
@@ -209,6 +211,7 @@ export const sequentialMetrics: readonly SequentialMetric[] = [
     promotionMargin: 0.25,
     marginReason: 'live faults are few; acceptance makes them on purpose',
     score: { kind: 'indicator' },
+    between: 'counts',
     unitMax: 10,
     proof: 'acceptance',
     weight: 1,
@@ -224,6 +227,7 @@ export const sequentialMetrics: readonly SequentialMetric[] = [
     promotionMargin: 0.25,
     marginReason: 'live crashes are few; acceptance makes them on purpose',
     score: { kind: 'indicator' },
+    between: 'counts',
     unitMax: 10,
     proof: 'acceptance',
     weight: 2,
