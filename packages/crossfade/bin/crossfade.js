@@ -7,6 +7,6 @@ if (!existsSync(fileURLToPath(main))) {
   console.error(
     'crossfade: expected a built program in packages/crossfade/dist, got none. Run: npm run build',
   );
-  process.exit(2);
+  process.exit(3);
 }
 await import(main.href);

@@ -23,7 +23,14 @@ const pipelineSchema = z.strictObject({
   /** Absent: every engine that runs on this machine. The first is used when a client names none. */
   engines: z.array(z.enum(engineNames)).min(1).optional(),
   /** A fault on purpose, to see that it is found. */
-  defect: z.strictObject({ name: z.enum(defectNames), seed: z.int().min(0).default(1) }).optional(),
+  defect: z
+    .strictObject({
+      name: z.enum(defectNames),
+      seed: z.int().min(0).default(1),
+      /** Of the finals concerned, 0 to 1. */
+      share: z.number().min(0).max(1).default(0.3),
+    })
+    .optional(),
   /** False: `up` knows it, but it is started later (the demo's second candidate). */
   autostart: z.boolean().default(true),
 });

@@ -79,6 +79,7 @@ export const errorTable = {
     meaning: 'A system configuration was refused; nothing was started.',
   },
   USAGE: { status: 400, retryable: false, meaning: 'The command was called with words it does not know.' },
+  INTERRUPTED: { status: 503, retryable: true, meaning: 'A person stopped it before it was done.' },
   TIMEOUT: { status: 504, retryable: true, meaning: 'A wait reached its limit.' },
   INTERNAL: { status: 500, retryable: false, meaning: 'A defect in this program.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; meaning: string }>;

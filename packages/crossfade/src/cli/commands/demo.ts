@@ -85,7 +85,12 @@ function interrupted(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () =>
-      controller.abort(new CrossfadeError('USAGE', `The demo was stopped by ${signal}.`)),
+      controller.abort(
+        new CrossfadeError(
+          'INTERRUPTED',
+          `The demo was stopped by ${signal}; nothing of it is left running.`,
+        ),
+      ),
     );
   }
   return controller.signal;

@@ -10,6 +10,9 @@ export type DemoDefect = (typeof demoDefects)[number];
 /** The pipelines of the demo, in the order in which they serve. */
 export const demoPipelines = { old: 'legacy', good: 'streaming', bad: 'streaming-next' } as const;
 
+/** Half of the finals: clear in a handful of sessions. */
+const defectShare = 0.5;
+
 /**
  * The demo's system: the old pipeline, the candidate, and a second candidate that is started later and has a
  * defect. Only that pipeline's own process knows of the defect.
@@ -24,7 +27,14 @@ export function demoSystem(engines: DemoEngines, defect: { name: DemoDefect; see
     pipelines: [
       { name: old, kind: 'legacy', build: 'legacy-7', engines: names },
       { name: good, kind: 'streaming', build: 'streaming-1', engines: names },
-      { name: bad, kind: 'streaming', build: 'streaming-2', engines: names, defect, autostart: false },
+      {
+        name: bad,
+        kind: 'streaming',
+        build: 'streaming-2',
+        engines: names,
+        defect: { ...defect, share: defectShare },
+        autostart: false,
+      },
     ],
   };
   return parseSystemConfig(JSON.stringify(config), 'the demo');

@@ -15,7 +15,7 @@ import { DemoWatch } from './demo-watch.ts';
 import { chooseEngines, type DemoEngines, type EngineWish } from './engine-choice.ts';
 import { type DemoSummary, outcomeOf } from './outcome.ts';
 import { defaultLanes, type TrafficPlan } from './traffic.ts';
-import { warmUp } from './warm-up.ts';
+import { fittingLanes, warmUp } from './warm-up.ts';
 
 export interface DemoOptions {
   readonly wish: EngineWish;
@@ -63,7 +63,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
       onEvent: options.onSystemEvent,
     });
     tell(`Two pipelines are up: ${demoPipelines.old} serves, ${demoPipelines.good} is the candidate.`);
-    return await new Demo(options, engines, voice, system, startedAtMs).run();
+    const plan = await seat(options, engines, system);
+    return await new Demo(options, plan, voice, system, startedAtMs).run();
   } finally {
     await system?.stop();
     if (options.keep) tell(`Data and logs are kept in ${dataDir}`);
@@ -84,6 +85,20 @@ async function prepareVoice(engines: DemoEngines, tell: (line: string) => void):
   return voice;
 }
 
+/** Warms the recognizers up and decides how many speakers this machine carries, unless a person said so. */
+async function seat(options: DemoOptions, engines: DemoEngines, system: System): Promise<TrafficPlan> {
+  const { clock, seed, tell } = options;
+  const lanes = options.lanes ?? defaultLanes[engines];
+  const plan = { seed, lanes, engines, sentenceCount: corpus.length };
+  const startedAtMs = clock.monotonicMs();
+  const urls = [demoPipelines.old, demoPipelines.good].map((name) => system.pipelineUrl(name));
+  await Promise.all(urls.map((url) => warmUp(url, plan, 1, clock)));
+  if (options.lanes !== undefined) return plan;
+  const fitting = fittingLanes(lanes, clock.monotonicMs() - startedAtMs);
+  if (fitting < lanes) tell(`This machine is busy: ${fitting} speakers instead of ${lanes}.`);
+  return { ...plan, lanes: fitting };
+}
+
 /** One run: speakers on, first rollout to its end, second one to its rollback, speakers off, accounts. */
 class Demo {
   readonly #options: DemoOptions;
@@ -95,18 +110,17 @@ class Demo {
 
   constructor(
     options: DemoOptions,
-    engines: DemoEngines,
+    plan: TrafficPlan,
     voice: DemoVoice,
     system: System,
     startedAtMs: number,
   ) {
-    const { clock, tell, seed } = options;
+    const { clock, tell } = options;
     this.#options = options;
     this.#system = system;
     this.#startedAtMs = startedAtMs;
-    const lanes = options.lanes ?? defaultLanes[engines];
-    this.#plan = { seed, lanes, engines, sentenceCount: corpus.length };
-    this.#crowd = new Crowd({ plan: this.#plan, voice, gatewayUrl: system.gatewayUrl, clock });
+    this.#plan = plan;
+    this.#crowd = new Crowd({ plan, voice, gatewayUrl: system.gatewayUrl, clock });
     this.#watch = new DemoWatch({ system, crowd: this.#crowd, clock, tell, startedAtMs });
   }
 
@@ -115,7 +129,6 @@ class Demo {
     const client = await ControlClient.forDataFolder(this.#system.dataDir);
     await this.#watch.open();
     try {
-      await this.#warmUp([demoPipelines.old, demoPipelines.good], 1);
       tell(`${this.#plan.lanes} speakers take their seats.`);
       this.#crowd.start();
       const good = await this.#rollOut(client, 'demo-streaming.yaml');
@@ -143,13 +156,8 @@ class Demo {
     const { bad } = demoPipelines;
     this.#options.tell(`Now a second build, ${bad}. Nobody tells the controller what is wrong with it.`);
     await this.#system.startPipeline(bad);
-    await this.#warmUp([bad], firstStagesShare);
+    await warmUp(this.#system.pipelineUrl(bad), this.#plan, firstStagesShare, this.#options.clock);
     return this.#rollOut(client, 'demo-streaming-next.yaml');
-  }
-
-  async #warmUp(pipelines: readonly string[], share: number): Promise<void> {
-    const urls = pipelines.map((name) => this.#system.pipelineUrl(name));
-    await Promise.all(urls.map((url) => warmUp(url, this.#plan, share, this.#options.clock)));
   }
 
   /** What a person would do: apply the plan, start it, waive the acceptance evidence; then it walks by itself. */

@@ -32,6 +32,8 @@ export interface TrafficPlan {
 
 /** A machine with two cores carries this many open-model recognizers in real time, and no more. */
 const openModelLanes = 2;
+/** A smaller crowd has one of them. */
+const smallCrowd = 12;
 /** One lane in this many speaks probe words, whose truth is known to the sample. */
 const probeEvery = 3;
 const usersPerLane = 6;
@@ -49,9 +51,9 @@ const countries = ['de', 'fr', 'us', 'jp', 'br'] as const;
 export const defaultLanes = { tone: 40, speech: 24 } as const;
 
 /** The engine that serves a lane's sessions: two on the open model, one in three probes, the rest on the grammar. */
-export function laneEngine({ engines }: TrafficPlan, lane: number): EngineName {
+export function laneEngine({ engines, lanes }: TrafficPlan, lane: number): EngineName {
   if (engines === 'tone') return 'tone';
-  if (lane < openModelLanes) return 'pocketsphinx';
+  if (lane < (lanes < smallCrowd ? 1 : openModelLanes)) return 'pocketsphinx';
   return lane % probeEvery === 0 ? 'tone' : 'pocketsphinx-grammar';
 }
 

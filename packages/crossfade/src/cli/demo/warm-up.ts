@@ -6,6 +6,11 @@ import { laneEngine, type TrafficPlan } from './traffic.ts';
 
 /** Long enough that all are open at once, so that each has a decoder of its own loaded, ms. */
 const silenceMs = 2_500;
+/** On a machine with time to spare the models load in well under a second. */
+const easyMs = silenceMs + 1_500;
+/** Fewer are no crowd; a machine that cannot do this many shows it in the numbers. */
+const fewestLanes = 8;
+
 /** Decoders that an engine keeps for later sessions; more would be loaded in vain. */
 const decodersMax = 16;
 
@@ -38,4 +43,13 @@ export async function warmUp(
       speakSession({ gatewayUrl: pipelineUrl, model, targetingKey: 'warm-up', attributes: {}, audio, clock }),
     ),
   );
+}
+
+/**
+ * How many speakers a machine carries that took so long to warm up for `lanes` of them: all, or fewer in
+ * proportion, so that a busy machine shows a rollout and not its own lack of time.
+ */
+export function fittingLanes(lanes: number, tookMs: number): number {
+  if (tookMs <= easyMs) return lanes;
+  return Math.min(lanes, Math.max(fewestLanes, Math.floor((lanes * easyMs) / tookMs)));
 }
