@@ -14,6 +14,7 @@ interface DrillCommandOptions {
   readonly seed: number;
   readonly case?: readonly number[];
   readonly limit?: string;
+  readonly keep?: boolean;
 }
 
 /** No new fault after this: `short` is over within 90 s, `long` goes through its whole plan. */
@@ -39,6 +40,7 @@ export function addDrill(program: Command, io: CommandIo): void {
     .option('--seed <number>', 'of faults and speech', wholeNumber, 1)
     .option('--case <numbers>', 'only these cases of the plan, separated by commas', caseNumbers)
     .option('--limit <duration>', 'no new fault after this; the rest of the plan is reported as not run')
+    .option('--keep', 'keep the data folders with logs, journal and records')
     .action(async ({ json = false, profile, seed, limit, ...options }: DrillCommandOptions) => {
       const { runDrill } = await import('../drill/run-drill.ts');
       const { drillText } = await import('../drill/drill-report.ts');
@@ -52,6 +54,7 @@ export function addDrill(program: Command, io: CommandIo): void {
         random: systemRandom,
         // With --json stdout is for the one object.
         tell: json ? io.err : io.out,
+        keep: options.keep === true,
         signal: interrupted(),
       });
       const code = report.ok ? exitCode.ok : exitCode.failed;

@@ -57,7 +57,7 @@ export function auditSession(session: SpokenSession, stored: StoredSession | nul
     orphans: record.user.orphans,
     duplicates: record.user.duplicateEntries,
   };
-  const seen = isBroken ? none : auditClient(session, received);
+  const seen = isBroken ? { ...none, problems: [] } : auditClient(session, received);
   const unwrittenMs = isBroken ? unwrittenOf(session, received) : 0;
   if (unwrittenMs > unwrittenMsMax)
     problems.push(`${Math.round(unwrittenMs)} ms were not written when it was killed`);
@@ -68,7 +68,12 @@ export function auditSession(session: SpokenSession, stored: StoredSession | nul
     orphans: Math.max(wrongs.orphans, seen.orphans),
     duplicates: Math.max(wrongs.duplicates, seen.duplicates),
   };
-  problems.push(...describe('the gateway', wrongs), ...describe('the client', seen), ...kept.problems);
+  problems.push(
+    ...describe('the gateway', wrongs),
+    ...kept.problems,
+    ...describe('the client', seen),
+    ...seen.problems,
+  );
   return { ...total, samplesAudited: received, unwrittenMs, problems };
 }
 
@@ -89,16 +94,22 @@ function auditMissing(session: SpokenSession): SessionAudit {
 }
 
 /** What a client got that was never cut off: everything, once. */
-function auditClient(session: SpokenSession, received: number): Wrongs {
+function auditClient(
+  session: SpokenSession,
+  received: number,
+): Wrongs & { readonly problems: readonly string[] } {
   const { script } = session.planned;
-  const { lost, repeated } = auditTranscript(script, session.words, script.totalSamples);
+  const { lost, repeated, problems } = auditTranscript(script, session.words, script.totalSamples);
   const shown = session.shown();
   const notReceived = script.totalSamples - received;
+  // A client that resumes is sent the finals it missed, but for those of silence: words tell what it has.
+  const uncovered = session.planned.client === 'resuming' ? 0 : shown.uncovered;
   return {
-    samplesLost: Math.max(lost, shown.uncovered, notReceived),
+    samplesLost: Math.max(lost, uncovered, notReceived),
     samplesOverlapped: repeated,
     orphans: shown.orphans,
     duplicates: shown.duplicates,
+    problems,
   };
 }
 

@@ -23,6 +23,7 @@ test('a system that is killed, cut and stopped under live sessions loses no samp
     limitMs: 40_000,
     clock: systemClock,
     random: systemRandom,
+    keep: false,
     tell: (line) => lines.push(line),
     signal: new AbortController().signal,
   });

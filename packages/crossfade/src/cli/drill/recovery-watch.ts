@@ -10,25 +10,34 @@ export const recoveredWithinMs = 30_000;
 const watchLimitMs = 60_000;
 const pollMs = 100;
 
+export interface Recovery {
+  /** Null: not within the limit. */
+  readonly ms: number | null;
+  /** The session that took longest; null without any. */
+  readonly slowest: SpokenSession | null;
+}
+
 /**
- * Milliseconds until everything that was sent before now is in the transcripts: of a session that was cut off,
- * everything that the gateway received. Null: not within the limit.
+ * Waits until everything that was sent before now is in the transcripts: of a session that was cut off,
+ * everything that the gateway received.
  */
-export async function recoveryMs(
+export async function untilRecovered(
   sessions: readonly SpokenSession[],
   gatewayUrl: string,
   clock: Clock,
-): Promise<number | null> {
+): Promise<Recovery> {
   const startedAtMs = clock.monotonicMs();
   let left = sessions.map((session) => ({ session, sample: session.spokenSamples }));
+  let slowest: SpokenSession | null = null;
   for (;;) {
     const isWhole = await Promise.all(
       left.map(({ session, sample }) => isSettled(session, sample, gatewayUrl)),
     );
     left = left.filter((_, index) => isWhole[index] !== true);
+    slowest = left[0]?.session ?? slowest;
     const elapsedMs = clock.monotonicMs() - startedAtMs;
-    if (left.length === 0) return elapsedMs;
-    if (elapsedMs > watchLimitMs) return null;
+    if (left.length === 0) return { ms: elapsedMs, slowest };
+    if (elapsedMs > watchLimitMs) return { ms: null, slowest };
     await new Promise<void>((resolve) => clock.after(pollMs, resolve));
   }
 }

@@ -8,7 +8,7 @@ import { type DrillReport, drillReport, type Trial } from './drill-report.ts';
 import { type DrillSystem, NoSmallDisk, startDrillSystem } from './drill-system.ts';
 import { inject } from './inject.ts';
 import { Lanes } from './lanes.ts';
-import { recoveryMs } from './recovery-watch.ts';
+import { untilRecovered } from './recovery-watch.ts';
 import type { SpokenSession } from './spoken-session.ts';
 
 export interface DrillOptions {
@@ -20,8 +20,13 @@ export interface DrillOptions {
   readonly random: Random;
   /** Progress, for people. */
   readonly tell: (line: string) => void;
+  /** The data folders stay for a look, with their logs. */
+  readonly keep: boolean;
   readonly signal: AbortSignal;
 }
+
+/** A recovery that took longer names the session that was last, to look for in the logs, ms. */
+const slowMs = 5_000;
 
 /** Breaks a real system as planned, and holds every session against the truth. Leaves nothing running. */
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
@@ -84,7 +89,8 @@ class Drill {
       await this.#countRecords(on);
     } finally {
       await on.stop();
-      await on.remove();
+      if (this.#options.keep) this.#tell(`data and logs are kept in ${on.system.dataDir}`);
+      else await on.remove();
     }
   }
 
@@ -116,10 +122,12 @@ class Drill {
     await inject(fault, on, clock);
     for (const session of lanes.open) open.add(session);
     for (const session of open) session.cases.add(fault.case);
-    const ms = await recoveryMs([...open], on.system.gatewayUrl, clock);
+    const { ms, slowest } = await untilRecovered([...open], on.system.gatewayUrl, clock);
     this.#trials.push({ fault, sessions: open.size, recoveryMs: ms });
     const said = ms === null ? 'NOT whole again in time' : `whole again after ${Math.round(ms)} ms`;
-    this.#tell(`case ${fault.case} ${fault.kind}: ${open.size} sessions ${said}`);
+    const last =
+      slowest === null || (ms ?? slowMs) < slowMs ? '' : `, ${slowest.name} ${slowest.sessionId} last`;
+    this.#tell(`case ${fault.case} ${fault.kind}: ${open.size} sessions ${said}${last}`);
   }
 
   #skip(faults: readonly PlannedFault[], why: string): void {
