@@ -124,11 +124,16 @@ export class RolloutEvidence {
     this.early.advance(nowMs);
   }
 
-  /** What the judge reads. */
-  sources(): readonly EvidenceSource[] {
+  /** What the judge reads: of all epochs, or of one. */
+  sources(epoch?: number): readonly EvidenceSource[] {
+    const sums = ({ setups, epochs }: SessionStream): SumsEvidence =>
+      new SumsEvidence(
+        setups,
+        epoch === undefined ? epochs : epochs.filter(({ info }) => info.epoch === epoch),
+      );
     return [
-      new SumsEvidence(this.early.setups, this.early.epochs),
-      new SumsEvidence(this.ended.setups, this.ended.epochs),
+      sums(this.early),
+      sums(this.ended),
       new BlockEvidence(this.#blockSetups, this.#blocks, restartMinutes),
     ].filter(({ setups }) => setups.length > 0);
   }

@@ -163,6 +163,36 @@ describe('the sequential judge', () => {
     expect(verdict.sentence).toContain('Both arms are beyond their limits');
   });
 
+  test('what was held before does not hold the epoch that begins after it', () => {
+    const evidence = new RolloutEvidence(setup);
+    evidence.openEpoch({ epoch: 1, share: 0.5 });
+    evidence.openEpoch({ epoch: 2, share: 0.5 });
+    const bad = (i: number): RecordChanges => ({ counts: { missedTailMs: 300 + (i % 5) * 20 } });
+    for (const record of records({ sessions: 900, candidate: bad, control: bad })) evidence.recorded(record);
+    const later = (): RecordChanges => ({ epoch: 2 });
+    for (const record of records({ sessions: 900, candidate: later, control: later, seed: 2 })) {
+      const startedAtMs = record.startedAtMs + 1e6;
+      evidence.recorded({ ...record, sessionId: `later-${record.sessionId}`, startedAtMs });
+    }
+    evidence.advance(1e9);
+    const verdictAt = (epoch: number): SequentialVerdict =>
+      judgeSequentially({
+        evidence,
+        nowMs: 2e6,
+        epoch,
+        alpha: 0.05,
+        horizonMinutes: 2_880,
+        hasRandomControl: true,
+        plannedSessions: 100,
+        isLook: true,
+        gates: [],
+        expectedGapMs: null,
+      });
+
+    expect(verdictAt(1).sharedIncident).toBe(true);
+    expect(verdictAt(2)).toMatchObject({ verdict: 'pass', sharedIncident: false });
+  });
+
   test('rolls back on limits alone where no coin assigns, and says so', () => {
     const bad = (): RecordChanges => ({ counts: { missedTailMs: 400 } });
     const verdict = judge({ sessions: 400, share: null, candidate: bad });

@@ -60,11 +60,12 @@ export interface SequentialVerdict {
 export function judgeSequentially(input: SequentialJudgeInput): SequentialVerdict {
   const { evidence, alpha } = input;
   const lnThreshold = Math.log(1 / alpha);
-  const roll = rollEvidence(evidence.sources(), {
+  const options = {
     minute: Math.floor((input.nowMs - evidence.setup.originMs) / minuteMs),
     horizonMinutes: input.horizonMinutes,
     hasRandomControl: input.hasRandomControl,
-  });
+  };
+  const roll = rollEvidence(evidence.sources(), options);
   const isCrossed = roll.lnE >= lnThreshold;
   const metrics = reports(input, roll, isCrossed);
   const sessions = sessionsOf(metrics);
@@ -86,8 +87,10 @@ export function judgeSequentially(input: SequentialJudgeInput): SequentialVerdic
   if (mismatch !== null) {
     return { ...base, verdict: 'invalid', broken: mismatch.broken, sentence: mismatch.sentence };
   }
-  if (input.hasRandomControl && roll.lnLimitBets >= lnThreshold) {
-    const sentence = `Both arms are beyond their limits: evidence ${formatEvidence(roll.lnLimitBets)} against the limits, ${formatEvidence(roll.lnE)} against the candidate, acted at ${formatEvidence(lnThreshold)}. Held, not rolled back.`;
+  // Of this epoch alone: a new one begins after a hold, and what was must not hold it again.
+  const { lnLimitBets } = rollEvidence(evidence.sources(input.epoch), options);
+  if (input.hasRandomControl && lnLimitBets >= lnThreshold) {
+    const sentence = `Both arms are beyond their limits: evidence ${formatEvidence(lnLimitBets)} against the limits, ${formatEvidence(roll.lnE)} against the candidate, acted at ${formatEvidence(lnThreshold)}. Held, not rolled back.`;
     return { ...base, verdict: 'inconclusive', sharedIncident: true, sentence };
   }
   return { ...base, ...promotion(input, { roll, metrics, sessions }) };
