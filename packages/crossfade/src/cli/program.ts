@@ -5,10 +5,12 @@ import { addAccept } from './commands/accept.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDrill } from './commands/drill.ts';
 import { addEngines } from './commands/engines.ts';
+import { addJournal } from './commands/journal.ts';
 import { addPlan } from './commands/plan.ts';
 import { addProcess } from './commands/process.ts';
 import { addRollout } from './commands/rollout.ts';
 import { addSession } from './commands/session.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addUp } from './commands/up.ts';
 import { exitCode } from './exit-code.ts';
 import { version } from './version.ts';
@@ -52,8 +54,10 @@ Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode
     addDrill,
     addEngines,
     addPlan,
+    addSimulate,
     addRollout,
     addSession,
+    addJournal,
     addProcess,
   ])
     add(program, io);

@@ -1,4 +1,5 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { parseDurationMs } from '@crossfade/sdk/core/units';
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { engineNames } from '../engines/registry.ts';
@@ -35,6 +36,16 @@ const pipelineSchema = z.strictObject({
   autostart: z.boolean().default(true),
 });
 
+const duration = z.string().refine(isDuration, 'expected a duration such as 7d, 48h or 90m');
+
+function isDuration(text: string): boolean {
+  try {
+    return parseDurationMs(text) > 0;
+  } catch {
+    return false;
+  }
+}
+
 const outsideUpstreamSchema = z.strictObject({
   name,
   url: z.string().regex(/^wss?:\/\/[^\s]+$/, 'expected a ws:// or wss:// address'),
@@ -56,6 +67,8 @@ const systemConfigSchema = z
         /** Clients must then present one of these; without any, everybody who reaches the port may speak. */
         keysFromEnv: environmentName.optional(),
         sessionsMax: z.int().min(1).max(100_000).default(1_000),
+        /** Audio of sessions that are over is removed after this long; their transcripts and records stay. */
+        keepAudio: duration.default('7d'),
       })
       .prefault({}),
     controlPlane: z.strictObject({ port: port.default(0) }).prefault({}),

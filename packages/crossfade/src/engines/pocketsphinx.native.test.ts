@@ -7,7 +7,7 @@ import { fetchPocketsphinx, fetchPocketsphinxTestdata } from './fetch-pocketsphi
 import { createSynthesizer, speechSampleRate, voices, type Synthesizer } from './flite.ts';
 import { createPocketsphinxEngine, createPocketsphinxGrammarEngine } from './pocketsphinx.ts';
 import { corpus } from './speech-corpus.ts';
-import { addWordErrors, wordErrorRate, wordErrors } from './speech-score.ts';
+import { addWordErrors, wordErrorRate, wordErrors } from './speech-score.fixture.ts';
 import { joinSpeech } from './speech-track.ts';
 
 type Final = Extract<RecognizerEvent, { type: 'final' }>;

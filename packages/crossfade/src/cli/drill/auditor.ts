@@ -20,6 +20,7 @@ export class Auditor {
   readonly #clock: Clock;
   readonly #audited: AuditedSession[] = [];
   readonly #running = new Set<Promise<void>>();
+  #isAbandoned = false;
 
   constructor(gatewayUrl: string, clock: Clock) {
     this.#gatewayUrl = gatewayUrl;
@@ -40,6 +41,11 @@ export class Auditor {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** The gateway is gone: what it still owed is not asked for any more. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
   async #audit(session: SpokenSession): Promise<void> {
     // It never came as far as a connection: there is nothing to audit.
     if (session.sessionId === null && session.spokenSamples === 0 && session.failure === null) return;
@@ -58,7 +64,7 @@ export class Auditor {
       }
       unknownSinceMs = answer === 'unknown' ? (unknownSinceMs ?? nowMs) : null;
       if (unknownSinceMs !== null && nowMs - unknownSinceMs > unknownLimitMs) return null;
-      if (nowMs - startedAtMs > endLimitMs) return null;
+      if (this.#isAbandoned || nowMs - startedAtMs > endLimitMs) return null;
       await new Promise<void>((resolve) => this.#clock.after(pollMs, resolve));
     }
   }

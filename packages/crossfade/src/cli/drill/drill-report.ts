@@ -48,7 +48,11 @@ export interface DrillReport extends Wrongs {
   /** Sessions whose record is not there exactly once. */
   readonly recordsNotOnce: number;
   /** Audio of stock clients that SIGKILL took before it was written, ms of their own time. Resuming ones send it again. */
-  readonly unwrittenMs: { readonly kills: number; readonly p50: number | null; readonly max: number | null };
+  readonly unwrittenMs: {
+    readonly sessions: number;
+    readonly p50: number | null;
+    readonly max: number | null;
+  };
   readonly gatewayKills: number;
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly recovery: Readonly<Partial<Record<FaultKind, RecoveryOfKind>>>;
@@ -98,7 +102,7 @@ export function drillReport(facts: DrillFacts): DrillReport {
     },
     samplesAudited: sum(audited.map(({ audit }) => audit.samplesAudited)),
     recordsNotOnce,
-    unwrittenMs: { kills: unwritten.length, p50: quantile(unwritten, 0.5), max: quantile(unwritten, 1) },
+    unwrittenMs: { sessions: unwritten.length, p50: quantile(unwritten, 0.5), max: quantile(unwritten, 1) },
     gatewayKills: sum(trials.map(({ fault }) => gatewayKills[fault.kind] ?? 0)),
     faults: Object.fromEntries(Object.entries(recovery).map(([kind, { trials: count }]) => [kind, count])),
     recovery,

@@ -23,6 +23,7 @@ export class Lanes {
   readonly #open = new Set<SpokenSession>();
   #running: Promise<void>[] = [];
   #isStopping = false;
+  readonly #hangUps = new Set<() => void>();
 
   constructor(options: LanesOptions) {
     this.#options = options;
@@ -43,12 +44,19 @@ export class Lanes {
     await Promise.all(this.#running);
   }
 
+  /** Everybody hangs up: the drill is broken off. */
+  async abandon(): Promise<void> {
+    this.#isStopping = true;
+    for (const hangUp of this.#hangUps) hangUp();
+    await this.stop();
+  }
+
   async #run(lane: number): Promise<void> {
     const { seed, gatewayUrl, clock, onOver } = this.#options;
     for (let number = 0; !this.#isStopping; number += 1) {
       const session = new SpokenSession(plannedSession(seed, lane, number, this.#grid));
       this.#open.add(session);
-      await speak(session, gatewayUrl, clock);
+      await speak(session, { gatewayUrl, clock, hangUps: this.#hangUps });
       this.#open.delete(session);
       onOver(session);
       if (session.isBroken) await new Promise<void>((resolve) => clock.after(retryMs, resolve));

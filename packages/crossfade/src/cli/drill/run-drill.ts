@@ -95,25 +95,35 @@ class Drill {
   }
 
   async #speakThrough(faults: readonly PlannedFault[], on: DrillSystem): Promise<void> {
-    const { plan, clock, limitMs, signal } = this.#options;
+    const { plan, clock } = this.#options;
     const { gatewayUrl } = on.system;
     const auditor = new Auditor(gatewayUrl, clock);
     const onOver = (session: SpokenSession): void => auditor.add(session);
     const lanes = new Lanes({ seed: plan.seed, lanes: plan.lanes, gatewayUrl, clock, onOver });
     lanes.start();
+    try {
+      await this.#tryAll(faults, on, lanes);
+      this.#tell('no more faults; the open sessions say what they have to say');
+      await lanes.stop();
+      await auditor.finish();
+    } finally {
+      await lanes.abandon();
+      auditor.abandon();
+    }
+    this.#audited.push(...auditor.audited);
+  }
+
+  async #tryAll(faults: readonly PlannedFault[], on: DrillSystem, lanes: Lanes): Promise<void> {
+    const { clock, limitMs, signal } = this.#options;
     for (const [index, fault] of faults.entries()) {
       signal.throwIfAborted();
       if (clock.monotonicMs() - this.#startedAtMs > limitMs) {
         this.#skip(faults.slice(index), `the time of ${limitMs / 1_000} s was over`);
-        break;
+        return;
       }
       await new Promise<void>((resolve) => clock.after(fault.waitMs, resolve));
       await this.#try(fault, on, lanes);
     }
-    this.#tell('no more faults; the open sessions say what they have to say');
-    await lanes.stop();
-    await auditor.finish();
-    this.#audited.push(...auditor.audited);
   }
 
   async #try(fault: PlannedFault, on: DrillSystem, lanes: Lanes): Promise<void> {

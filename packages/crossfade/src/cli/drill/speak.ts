@@ -19,20 +19,33 @@ const query = {
   endpointing: '300',
 };
 
+export interface SpeakOptions {
+  readonly gatewayUrl: string;
+  readonly clock: Clock;
+  /** How each open connection is ended at once; of this one as long as it is open. */
+  readonly hangUps: Set<() => void>;
+}
+
 /** Speaks the whole session. Resolves when it is over, however it ended; never rejects. */
-export async function speak(session: SpokenSession, gatewayUrl: string, clock: Clock): Promise<void> {
+export async function speak(session: SpokenSession, options: SpeakOptions): Promise<void> {
   try {
-    if (session.planned.client === 'stock') await speakStock(session, gatewayUrl, clock);
-    else await speakResuming(session, gatewayUrl, clock);
+    if (session.planned.client === 'stock') await speakStock(session, options);
+    else await speakResuming(session, options);
   } catch (error) {
     session.failure ??= messageOf(error);
   }
 }
 
-async function speakStock(session: SpokenSession, gatewayUrl: string, clock: Clock): Promise<void> {
+async function speakStock(
+  session: SpokenSession,
+  { gatewayUrl, clock, hangUps }: SpeakOptions,
+): Promise<void> {
   const url = new URL('/v1/listen', gatewayUrl);
   url.search = new URLSearchParams({ ...query, model: 'tone' }).toString();
   const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: connectLimitMs });
+  const hangUp = (): void => socket.terminate();
+  hangUps.add(hangUp);
+  socket.on('close', () => hangUps.delete(hangUp));
   socket.on('upgrade', ({ headers }) => {
     const id = headers['dg-request-id'];
     session.sessionId = typeof id === 'string' ? id : null;
@@ -71,7 +84,10 @@ async function speakStock(session: SpokenSession, gatewayUrl: string, clock: Clo
   session.isBroken = !session.isComplete;
 }
 
-async function speakResuming(session: SpokenSession, gatewayUrl: string, clock: Clock): Promise<void> {
+async function speakResuming(
+  session: SpokenSession,
+  { gatewayUrl, clock, hangUps }: SpeakOptions,
+): Promise<void> {
   const { encoding: _, sample_rate: __, ...listen } = query;
   const client = new TranscriptionClient({
     url: new URL('/v1/listen', gatewayUrl).href,
@@ -83,6 +99,8 @@ async function speakResuming(session: SpokenSession, gatewayUrl: string, clock: 
     onResult: (result) => session.heard(result),
     onConnection: () => (session.sessionId = client.sessionId),
   });
+  const hangUp = (): void => client.close();
+  hangUps.add(hangUp);
   await sendPaced(session, clock, (bytes) => client.send(bytes));
   const cancel = clock.after(goodbyeLimitMs, () => {
     session.failure ??= `no goodbye within ${goodbyeLimitMs / 1_000} s`;
@@ -93,6 +111,7 @@ async function speakResuming(session: SpokenSession, gatewayUrl: string, clock: 
     session.isComplete = session.failure === null;
   } finally {
     cancel();
+    hangUps.delete(hangUp);
     session.sessionId = client.sessionId;
   }
 }

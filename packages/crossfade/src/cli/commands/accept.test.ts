@@ -1,0 +1,75 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { hearTones } from '../../acceptance/acceptance.fixture.ts';
+import { type ListenServer, startListenServer } from '../../acceptance/listen-server.fixture.ts';
+import { type AcceptanceReport, isIntact } from '../../acceptance/report.ts';
+import { type Ran, run } from '../command-io.fixture.ts';
+
+const oneCase = ['--case', 'short-turn-2', '--seed', '4'];
+const notMeasured = ['recovery-success', 'durability-loss', 'orphan-rate', 'finalization-latency'];
+const waivers = ['--waive', ...notMeasured.flatMap((id) => [id, 'not of this server'])];
+
+async function withServer<T>(wordsHeard: number, use: (server: ListenServer) => Promise<T>): Promise<T> {
+  const server = await startListenServer({
+    wordsOf: (_session, audio) => hearTones(audio).slice(0, wordsHeard),
+  });
+  try {
+    return await use(server);
+  } finally {
+    await server.close();
+  }
+}
+
+const accept = (...words: string[]): Promise<Ran> => run(['accept', ...words]);
+
+describe('crossfade accept', () => {
+  it('exits 0 with one object on the last line when nothing failed and nothing is missing', async () => {
+    const { code, out } = await withServer(1_000, ({ url }) =>
+      accept('--target', url, '--json', ...oneCase, ...waivers),
+    );
+    const report = JSON.parse(out) as AcceptanceReport;
+    expect(report).toMatchObject({ result: 'passed', system: 'direct' });
+    expect(report.metrics).toHaveLength(8);
+    expect(code).toBe(0);
+  });
+
+  it('exits 2 when evidence is missing, and 1 when a metric failed, and writes its reports', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'crossfade-accept-test-'));
+    const file = (name: string): string => join(folder, name);
+    try {
+      writeFileSync(file('need.yaml'), 'metrics: { missed-tail: certified }\n');
+      const short = await withServer(1_000, ({ url }) =>
+        accept('--target', url, '--require', file('need.yaml'), ...oneCase, ...waivers),
+      );
+      expect(short.code).toBe(2);
+      expect(short.out).toContain('evidence is missing: missed-tail');
+      const written = ['--report', file('r.json'), '--html', file('r.html'), '--markdown', file('r.md')];
+      const failed = await withServer(3, ({ url }) => accept('--target', url, ...oneCase, ...written));
+      expect(failed.code).toBe(1);
+      const report = JSON.parse(readFileSync(file('r.json'), 'utf8')) as AcceptanceReport;
+      expect(isIntact(report)).toBe(true);
+      expect(report.worst[0]?.replay).toContain('--case short-turn-2 --seed 4');
+      expect(readFileSync(file('r.html'), 'utf8')).toContain('Not fit');
+      expect(readFileSync(file('r.md'), 'utf8')).toContain(report.digest);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 30_000);
+
+  it.each([
+    [['--target', 'ws://127.0.0.1:1'], 'ECONNREFUSED'],
+    [['--target', 'http://127.0.0.1'], 'ws:// or wss://'],
+    [[], 'one of --target, --spawn and --pipeline'],
+    [['--target', 'ws://127.0.0.1:1', '--behind-gateway'], '--behind-gateway with --pipeline'],
+    [['--target', 'ws://127.0.0.1:1', '--waive', 'missed-tail'], 'Expected a reason'],
+    [['--target', 'ws://127.0.0.1:1', '--require', 'everything'], 'Expected --require'],
+    [['--target', 'ws://127.0.0.1:1', '--query', 'language'], 'Expected --query name=value'],
+    [['--spawn', 'node server.js'], '{port}'],
+  ])('exits 3 with a sentence when it could not run: %j', async (words, sentence) => {
+    const { code, err } = await accept(...words);
+    expect(code).toBe(3);
+    expect(err).toContain(sentence);
+  });
+});
