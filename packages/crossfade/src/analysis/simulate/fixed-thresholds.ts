@@ -11,12 +11,21 @@ export interface FixedThresholdTool {
   readonly intervalMinutes: number;
   /** Failed intervals, in any order, that are still tolerated. */
   readonly failuresAllowed: number;
+  /** Metrics that are held against thresholds; absent: all that have one. */
+  readonly metrics?: readonly SequentialMetricId[];
 }
 
 /** By their defaults and documentation: Argo Rollouts fails on the first failed measurement, Flagger after a few checks. */
 export const fixedThresholdTools: readonly FixedThresholdTool[] = [
   { name: 'Argo Rollouts (failureLimit 0, 5 min)', intervalMinutes: 5, failuresAllowed: 0 },
   { name: 'Flagger (threshold 10, 1 min)', intervalMinutes: 1, failuresAllowed: 9 },
+  // Kinder: no rare metric, whose limit one event in a quiet interval breaks, and intervals of half an hour.
+  {
+    name: 'failureLimit 2, 30 min, dense metrics alone',
+    intervalMinutes: 30,
+    failuresAllowed: 2,
+    metrics: ['error-rate', 'finalization-latency', 'missed-tail'],
+  },
 ];
 
 /** Limits as a team would write them: the acceptance limits, and twice the usual errors. */
@@ -55,7 +64,8 @@ export class FixedThresholdWatcher {
       const at = cellAt(i, candidateArm);
       const x = this.#now[at + column.sumX]! - this.#before[at + column.sumX]!;
       const y = this.#now[at + column.limitY]! - this.#before[at + column.limitY]!;
-      return threshold !== undefined && x > 0 && y / x > threshold;
+      const isWatched = this.tool.metrics?.includes(metric.id) ?? true;
+      return isWatched && threshold !== undefined && x > 0 && y / x > threshold;
     });
     [this.#before, this.#now] = [this.#now, this.#before];
     if (failed) this.#failures += 1;
