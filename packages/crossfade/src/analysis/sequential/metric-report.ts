@@ -149,8 +149,9 @@ function boundProof(bound: number | null, below: number): MetricReport['proof'] 
   return bound === null ? null : { bound, below, proven: bound < below };
 }
 
+/** The acceptance metric that is shown in its own unit; live, the worst crash is a share of crashes and shown as one. */
 function metricIdOf(id: SequentialMetricId): MetricId | undefined {
-  return metricIds.find((metricId) => metricId === id);
+  return metricIds.find((metricId) => metricId === id && metricSpecs[metricId].shape !== 'max');
 }
 
 /** ΣY/ΣX in the metric's own unit; a p95 is read from the latencies. */
@@ -179,6 +180,7 @@ function shownLimit({ metric, limitMs }: MetricSetup): number | null {
 }
 
 const ownTitles: Partial<Record<SequentialMetricId, string>> = {
+  'durability-loss': 'crashes that lost more than allowed',
   'early-failure': 'failed in the first two minutes',
   'word-error-rate': 'word error rate',
   'cpu-per-audio-hour': 'CPU per audio hour',

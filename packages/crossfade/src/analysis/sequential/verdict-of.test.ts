@@ -63,6 +63,13 @@ describe('a sequential verdict as rollouts keep it', () => {
     });
   });
 
+  test('leaves out the worst crash, which is a share of crashes here', () => {
+    expect(
+      verdictOf(verdict([report('unknown', { id: 'durability-loss', candidate: 0.01, limit: 0.05 })]))
+        .evidence,
+    ).toEqual([]);
+  });
+
   test('tells which goals are met', () => {
     const metrics = [
       report('unknown', { goal: 'better' }),

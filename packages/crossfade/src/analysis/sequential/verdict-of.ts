@@ -1,4 +1,4 @@
-import { isWithin, metricIds, type MetricId } from '../metric-spec.ts';
+import { isWithin, metricIds, type MetricId, metricSpecs } from '../metric-spec.ts';
 import type { EvidenceResult, MetricEvidence, Verdict } from '../verdict.ts';
 import type { MetricReport } from './metric-report.ts';
 import type { SequentialVerdict } from './sequential-judge.ts';
@@ -13,7 +13,8 @@ export function verdictOf(found: SequentialVerdict): Verdict {
     ...(culprit === undefined ? {} : { culprit }),
     evidence: found.metrics.flatMap((report) => {
       const metric = acceptanceMetric(report.id);
-      return metric === undefined ? [] : [evidenceOf(metric, report)];
+      // Live, the worst crash is judged as a share of crashes: that is no value in the metric's unit.
+      return metric === undefined || metricSpecs[metric].shape === 'max' ? [] : [evidenceOf(metric, report)];
     }),
     sessions: found.sessions,
   };
