@@ -88,13 +88,14 @@ export class RolloutEvidence {
 
   /** A session ended. Counts once, however often and late the record comes. */
   recorded(record: SessionRecord): Taken {
-    const { arm, rollout, userHash } = record.assignment;
+    const { arm, rollout, userHash, reason } = record.assignment;
     const session: AssignedSession = {
       sessionId: record.sessionId,
       arm,
       epoch: rollout?.epoch ?? -1,
       userHash,
       startedAtMs: record.startedAtMs,
+      reason,
     };
     const taken = this.ended.report(session, outcomesOf(this.ended.setups, record));
     if (taken !== 'taken') return taken;

@@ -254,9 +254,9 @@ describe('the sequential judge', () => {
     const evidence = new RolloutEvidence(setup);
     evidence.openEpoch({ epoch: 1, share: 0.5 });
     for (const [i, record] of records({ sessions: 700 }).entries()) {
-      const { arm, userHash } = record.assignment;
+      const { arm, userHash, reason } = record.assignment;
       const { sessionId, startedAtMs } = record;
-      evidence.started({ sessionId, arm, userHash, epoch: 1, startedAtMs });
+      evidence.started({ sessionId, arm, userHash, epoch: 1, startedAtMs, reason });
       if (arm === 'control' || i % 2 === 0) evidence.recorded(record);
     }
     evidence.advance(1e9);

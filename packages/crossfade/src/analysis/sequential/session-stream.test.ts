@@ -23,6 +23,7 @@ function assigned(id: number, minute: number, changes: Partial<AssignedSession> 
     epoch: 1,
     userHash: id.toString(16).padStart(16, '0'),
     startedAtMs: minute * minuteMs + id,
+    reason: 'SPLIT',
     ...changes,
   };
 }
@@ -67,7 +68,7 @@ describe('sessions on their way into the sums', () => {
     expect(sessions.report(assigned(9, 0), clean)).toBe('late');
     sessions.advance(3 * maturityMs);
     expect(cell(sessions, 'n')).toBe(1);
-    expect(sessions.refused).toEqual({ repeated: 1, late: 2, 'unknown-epoch': 0, full: 0 });
+    expect(sessions.refused).toEqual({ repeated: 1, late: 2, 'unknown-epoch': 0, 'not-random': 0, full: 0 });
   });
 
   test('give the same sums in any order', () => {
@@ -87,6 +88,15 @@ describe('sessions on their way into the sums', () => {
     const sessions = stream();
 
     expect(sessions.report(assigned(1, 0, { epoch: 2 }), clean)).toBe('unknown-epoch');
+  });
+
+  test('that no coin assigned are no part of a comparison, and count where there is none', () => {
+    const sessions = stream();
+    sessions.openEpoch({ epoch: 2, share: null });
+
+    expect(sessions.report(assigned(1, 0, { reason: 'TARGETING_MATCH' }), clean)).toBe('not-random');
+    expect(sessions.announce(assigned(2, 0, { reason: 'STATIC' }))).toBe('not-random');
+    expect(sessions.report(assigned(3, 0, { reason: 'TARGETING_MATCH', epoch: 2 }), clean)).toBe('taken');
   });
 
   test('survive a restart in the middle: nothing is lost and nothing counts twice', () => {

@@ -17,6 +17,8 @@ export interface AssignedSession {
   /** 16 hex digits, empty when it has no user. */
   readonly userHash: string;
   readonly startedAtMs: number;
+  /** Why the evaluator decided so; `SPLIT`: by a share. */
+  readonly reason: string;
 }
 
 /** What became of a report. Only `taken` changes any number. */
@@ -28,6 +30,8 @@ export type Taken =
   | 'late'
   /** Its epoch was never opened. */
   | 'unknown-epoch'
+  /** An audience, an override or an expired lease put it on its side, where a coin should have: no comparison. */
+  | 'not-random'
   /** Too many sessions wait. */
   | 'full';
 
@@ -60,7 +64,7 @@ export class SessionStream {
   #pendingCount = 0;
   /** Minutes before this one have matured. */
   #matured = 0;
-  #refused = { repeated: 0, late: 0, 'unknown-epoch': 0, full: 0 };
+  #refused = { repeated: 0, late: 0, 'unknown-epoch': 0, 'not-random': 0, full: 0 };
 
   /** `originMs`: when the rollout began. `maturityMs`: about p99 of session length plus the lag of reports. */
   constructor(setups: readonly MetricSetup[], originMs: number, maturityMs: number) {
@@ -116,7 +120,9 @@ export class SessionStream {
   #admit(session: AssignedSession, outcomes: Float64Array | null): Taken {
     const minute = Math.max(0, Math.floor((session.startedAtMs - this.#originMs) / minuteMs));
     if (minute < this.#matured) return 'late';
-    if (!this.#epochs.has(session.epoch)) return 'unknown-epoch';
+    const epoch = this.#epochs.get(session.epoch);
+    if (epoch === undefined) return 'unknown-epoch';
+    if (epoch.info.share !== null && session.reason !== 'SPLIT') return 'not-random';
     let sessions = this.#pending.get(minute);
     if (sessions === undefined) this.#pending.set(minute, (sessions = new Map<string, Pending>()));
     const known = sessions.get(session.sessionId);
