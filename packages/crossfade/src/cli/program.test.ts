@@ -21,7 +21,7 @@ describe('crossfade', () => {
     for (const word of ['demo', 'up', 'engines', 'plan', 'rollout', 'session', 'Examples:', 'Exit codes:']) {
       expect(out).toContain(word);
     }
-    expect(out).not.toMatch(/^ +process /m);
+    expect(out).not.toMatch(/^ {2}process\b/m);
   });
 
   it.each([
@@ -31,6 +31,8 @@ describe('crossfade', () => {
     ['plan', 'validate'],
     ['rollout', 'rollback'],
     ['session', 'show'],
+    ['simulate'],
+    ['journal', 'export'],
   ])('shows examples in the help of %s %s', async (...words) => {
     const { out, code } = await run([...words.filter((word) => typeof word === 'string'), '--help']);
     expect(code).toBe(0);
