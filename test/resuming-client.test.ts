@@ -30,7 +30,7 @@ function breakable(): { Socket: SocketConstructor; breakNewest(): void; opened()
     }
   }
   return {
-    Socket: Breakable as SocketConstructor,
+    Socket: Breakable,
     breakNewest: () => sockets.at(-1)!.terminate(),
     opened: () => sockets.length,
   };

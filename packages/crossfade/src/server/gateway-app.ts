@@ -32,7 +32,13 @@ export function createGatewayApp(options: GatewayAppOptions): Hono {
     return context.json({ code: known.code, message: known.message }, known.status as 400);
   });
   app.notFound((context) =>
-    context.json({ code: 'USAGE', message: `Expected /sessions/:id, /healthz or a WebSocket at /v1/listen, got ${context.req.path}.` }, 404),
+    context.json(
+      {
+        code: 'USAGE',
+        message: `Expected /sessions/:id, /healthz or a WebSocket at /v1/listen, got ${context.req.path}.`,
+      },
+      404,
+    ),
   );
 
   app.get('/healthz', (context) => {
@@ -61,7 +67,10 @@ export function createGatewayApp(options: GatewayAppOptions): Hono {
     const record = await options.sessions.record(sessionId);
     const transcript = await options.sessions.transcript(sessionId);
     if (record === undefined || transcript === undefined) {
-      throw new CrossfadeError('SESSION_UNKNOWN', `Expected the id of a session, got ${JSON.stringify(sessionId.slice(0, 64))}.`);
+      throw new CrossfadeError(
+        'SESSION_UNKNOWN',
+        `Expected the id of a session, got ${JSON.stringify(sessionId.slice(0, 64))}.`,
+      );
     }
     return context.json({
       sessionId,
