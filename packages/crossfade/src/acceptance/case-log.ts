@@ -1,4 +1,5 @@
 import { samplesToMs } from '@crossfade/sdk/core/units';
+import { Histogram } from '../analysis/histogram.ts';
 import type { TrialOutcome, TrialSession } from './fault-trial.ts';
 import { shortSessionMs } from './metric-results.ts';
 import type { Observation } from './observation.ts';
@@ -23,8 +24,8 @@ export class CaseLog {
   readonly #tails: number[] = [];
   readonly #stops = new Map<number, number>();
   #captures: AcceptanceReport['plots']['captures'] = [];
-  #lateMsMax = 0;
-  #lateMsP99Max = 0;
+  /** How late each frame left, ms. */
+  readonly #late = new Histogram();
 
   constructor(replayOf: (caseId: string) => string) {
     this.#replayOf = replayOf;
@@ -34,9 +35,9 @@ export class CaseLog {
     return this.#worst.map(({ worst }) => worst);
   }
 
-  /** How late the sender was: the largest, and the worst p99 of a session. */
+  /** How late the sender was, over all frames. */
   get senderLateMs(): { readonly p99: number; readonly max: number } {
-    return { p99: round(this.#lateMsP99Max), max: round(this.#lateMsMax) };
+    return { p99: this.#late.quantile(0.99) ?? 0, max: this.#late.max ?? 0 };
   }
 
   get plots(): Omit<AcceptanceReport['plots'], 'latencies'> {
@@ -48,10 +49,9 @@ export class CaseLog {
   }
 
   addSession(observation: Observation, { counts, capture }: SessionScore): void {
-    const { spec, problem, lateMsMax, lateMsP99 } = observation;
+    const { spec, problem, lateMs } = observation;
     const ms = (samples: number): number => round(samplesToMs(samples, spec.script.sampleRate));
-    this.#lateMsMax = Math.max(this.#lateMsMax, lateMsMax);
-    this.#lateMsP99Max = Math.max(this.#lateMsP99Max, lateMsP99);
+    for (const each of lateMs) this.#late.add(Math.ceil(each));
     const isShort = ms(counts.samplesOffered) <= shortSessionMs;
     if (isShort && counts.missedTailMs !== null && this.#tails.length < tailsMax)
       this.#tails.push(round(counts.missedTailMs));

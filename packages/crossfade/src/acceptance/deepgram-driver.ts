@@ -98,7 +98,7 @@ class ListenConnection implements DriverConnection {
   #received(data: WebSocket.RawData, isBinary: boolean): void {
     if (isBinary || this.#isOver || this.#problem !== null) return;
     try {
-      const message = parseUpstreamMessage(String(data));
+      const message = parseUpstreamMessage((data as Buffer).toString());
       if (message?.type === 'Results') this.#listener.onText(textOf(message, this.#sampleRate));
       else if (message?.type === 'Metadata' && this.#hasStopped) {
         this.#isDone = true;

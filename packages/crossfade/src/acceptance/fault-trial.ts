@@ -38,6 +38,8 @@ export const recoveryLimitMs = 30_000;
 const pollMs = 250;
 /** The process is back when it is asked: a session that it does not know by then is gone. */
 const unknownLimitMs = 2_000;
+/** Sessions of a trial start apart, so that the crash meets each at another phase of its chunks and commits. */
+const staggerMs = 350;
 /** A second crash comes this long after the process is back: it is reading its journal then. */
 const secondCrashMs = 150;
 
@@ -53,7 +55,11 @@ export interface TrialOptions {
 /** Speaks, kills, waits for the restart, and reads what is left. Rejects when it is aborted. */
 export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
   const { spec, clock } = options;
-  const speeches = spec.sessions.map((session) => speak({ ...options, spec: session }));
+  const speeches: LiveSpeech[] = [];
+  for (const session of spec.sessions) {
+    speeches.push(speak({ ...options, spec: session }));
+    await wait(clock, staggerMs);
+  }
   await momentOf(spec, speeches, clock);
   options.signal?.throwIfAborted();
   const produced = speeches.map((speech) => speech.producedSamples());

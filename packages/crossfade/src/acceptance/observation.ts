@@ -24,9 +24,8 @@ export interface Observation {
   readonly accepted: Accepted | null;
   /** Samples that were handed to the connection. */
   readonly sentSamples: number;
-  /** How late frames left against the schedule, once there was a connection. */
-  readonly lateMsMax: number;
-  readonly lateMsP99: number;
+  /** How late each frame left against the schedule, once there was a connection. */
+  readonly lateMs: readonly number[];
   readonly texts: readonly SeenText[];
   /** When the stop was said; null: the session ended before. */
   readonly stoppedAtMs: number | null;

@@ -37,7 +37,7 @@ export function factsOf({
     ],
     [
       'sender lateness',
-      `p99 ${run.senderLateMs.p99} ms in the worst session, max ${run.senderLateMs.max} ms${
+      `p99 ${run.senderLateMs.p99} ms of all frames, max ${run.senderLateMs.max} ms${
         run.senderWasLate ? ': the machine was too busy, latencies are worse than the target is' : ''
       }`,
     ],

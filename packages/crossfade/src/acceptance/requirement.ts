@@ -36,8 +36,7 @@ export function parseRequirement(text: string, file: string): Omit<Requirement, 
   const parsed = requirementFile.safeParse(
     document.errors.length > 0 ? null : document.toJS({ maxAliasCount: 100 }),
   );
-  if (parsed.success)
-    return { level: parsed.data.default, levels: parsed.data.metrics as Requirement['levels'] };
+  if (parsed.success) return { level: parsed.data.default, levels: parsed.data.metrics };
   const [issue] = parsed.error.issues;
   const place = issue?.path.join('.') ?? '';
   throw new CrossfadeError(

@@ -34,7 +34,7 @@ export interface AcceptanceOptions {
 }
 
 export interface Progress {
-  readonly phase: 'first contact' | 'steady talk' | 'short turns' | 'faults';
+  readonly phase: 'first contact' | 'sessions' | 'faults';
   readonly done: number;
   readonly of: number;
 }
@@ -136,8 +136,7 @@ class AcceptanceRun {
 
   async #runPlan(): Promise<void> {
     const { talks, turns, trials } = this.#plan;
-    await this.#speakAll('steady talk', talks);
-    await this.#speakAll('short turns', turns);
+    await this.#speakAll([...talks, ...turns]);
     for (const [i, trial] of trials.entries()) {
       this.#stopper.signal.throwIfAborted();
       this.#tell('faults', i, trials.length);
@@ -147,7 +146,7 @@ class AcceptanceRun {
   }
 
   /** Sessions in lanes: each lane speaks one after the other, and starts at a phase of its own. */
-  async #speakAll(phase: Progress['phase'], specs: readonly SessionSpec[]): Promise<void> {
+  async #speakAll(specs: readonly SessionSpec[]): Promise<void> {
     const waiting = [...specs];
     let done = 0;
     const lane = async (place: number): Promise<void> => {
@@ -157,7 +156,7 @@ class AcceptanceRun {
         this.#stopper.signal.throwIfAborted();
         this.#score(await this.#speak(spec));
         done += 1;
-        this.#tell(phase, done, specs.length);
+        this.#tell('sessions', done, specs.length);
       }
     };
     const lanes = Math.min(this.#options.profile.lanes, specs.length);

@@ -56,11 +56,26 @@ export function scoreSession(observation: Observation): SessionScore {
   };
   const counts: MetricCounts = {
     ...declared,
-    // The script ends with a word: what lies behind the last one that came back is the tail, whatever is declared.
-    missedTailMs: worseTail(declared.missedTailMs, dueMs(offered - Math.min(capture.provenEnd, offered))),
+    missedTailMs: worseTail(
+      declared.missedTailMs,
+      dueMs(unheardTail(capture, counter.lastFinalEnd, offered)),
+    ),
     samplesCovered: offered - capture.lostSamples,
   };
   return { counts, declared, capture };
+}
+
+/**
+ * Samples at the end that finals claim and no word backs: from the first of the last words that is missing although a
+ * final covers it. A word that the finals do not claim is in the declared tail already, to the sample.
+ */
+function unheardTail(
+  { missingWords, provenEnd }: ProvenCapture,
+  lastFinalEnd: number,
+  offered: number,
+): number {
+  const first = missingWords.find(({ start, end }) => start >= provenEnd && end <= lastFinalEnd);
+  return first === undefined ? 0 : offered - first.start;
 }
 
 function worseTail(declaredMs: number | null, provenMs: number): number | null {

@@ -174,15 +174,13 @@ class Speech implements LiveSpeech {
   #onEnd(problem: SessionBreak | null): void {
     this.#cancel();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    const late = [...this.#lateMs].sort((a, b) => a - b);
     for (const tell of this.#partialWaiters.splice(0)) tell();
     this.#tellStopped();
     this.#tellOver({
       spec: this.#options.spec,
       accepted: this.#accepted,
       sentSamples: this.#sent,
-      lateMsMax: late.at(-1) ?? 0,
-      lateMsP99: late[Math.ceil(0.99 * late.length) - 1] ?? 0,
+      lateMs: this.#lateMs,
       texts: this.#texts,
       stoppedAtMs: this.#stoppedAtMs,
       doneAtMs: this.#doneAtMs,

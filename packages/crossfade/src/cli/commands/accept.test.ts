@@ -40,13 +40,14 @@ describe('crossfade accept', () => {
     const file = (name: string): string => join(folder, name);
     try {
       writeFileSync(file('need.yaml'), 'metrics: { missed-tail: certified }\n');
+      const written = ['--report', file('r.json'), '--html', file('r.html'), '--markdown', file('r.md')];
+      const failing = withServer(3, ({ url }) => accept('--target', url, ...oneCase, ...written));
       const short = await withServer(1_000, ({ url }) =>
         accept('--target', url, '--require', file('need.yaml'), ...oneCase, ...waivers),
       );
       expect(short.code).toBe(2);
       expect(short.out).toContain('evidence is missing: missed-tail');
-      const written = ['--report', file('r.json'), '--html', file('r.html'), '--markdown', file('r.md')];
-      const failed = await withServer(3, ({ url }) => accept('--target', url, ...oneCase, ...written));
+      const failed = await failing;
       expect(failed.code).toBe(1);
       const report = JSON.parse(readFileSync(file('r.json'), 'utf8')) as AcceptanceReport;
       expect(isIntact(report)).toBe(true);

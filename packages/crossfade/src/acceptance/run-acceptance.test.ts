@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { acceptRemote, hearTones, metricOf, tinyProfile } from './acceptance.fixture.ts';
+import {
+  type ListenBehaviour,
+  type ListenServer,
+  resultsText,
+  startListenServer,
+} from './listen-server.fixture.ts';
+import { isIntact, reportSchema } from './report.ts';
+
+type Cleanup = (close: () => Promise<void>) => void;
+
+/** Each test has a server of its own and they all run at once: real time is what these tests are made of. */
+async function start(atEnd: Cleanup, behaviour: ListenBehaviour): Promise<ListenServer> {
+  const server = await startListenServer(behaviour);
+  atEnd(() => server.close());
+  return server;
+}
+
+async function serve(atEnd: Cleanup, behaviour: ListenBehaviour): Promise<string> {
+  return (await start(atEnd, behaviour)).url;
+}
+
+const honest: ListenBehaviour = { wordsOf: (_session, audio) => hearTones(audio) };
+
+describe.concurrent('a server that shares no code with ours', () => {
+  it('passes when it hears everything, and its report says what was tested', async ({ onTestFinished }) => {
+    const server = await start(onTestFinished, honest);
+    const report = await acceptRemote(server.url);
+    expect(report.metrics.map(({ id, result }) => [id, result])).toEqual([
+      ['capture-completeness', 'within-limits'],
+      ['orphan-rate', 'not-measurable'],
+      ['finalization-latency', 'not-measurable'],
+      ['stop-latency', 'within-limits'],
+      ['missed-tail', 'within-limits'],
+      ['recovery-success', 'not-measurable'],
+      ['duplicate-artifacts', 'within-limits'],
+      ['durability-loss', 'not-measurable'],
+    ]);
+    expect(metricOf(report, 'capture-completeness').value).toBe(1);
+    expect(metricOf(report, 'missed-tail').value).toBe(0);
+    // It shows no partials and no finals of an open stream: that is missing evidence, not a pass.
+    expect(report.result).toBe('evidence-missing');
+    expect(metricOf(report, 'durability-loss').waiver).toBe('nobody may kill it');
+    expect(reportSchema.parse(report)).toEqual(report);
+    expect(isIntact(report)).toBe(true);
+    expect(isIntact({ ...report, result: 'passed' })).toBe(false);
+    expect(server.queries[0]).toContain('interim_results=true');
+  });
+
+  it('fails by the exact audio when it cuts 300 ms of each tail and still declares it covered', async ({
+    onTestFinished,
+  }) => {
+    const report = await acceptRemote(
+      await serve(onTestFinished, {
+        wordsOf: (_session, audio) => hearTones(audio.subarray(0, audio.length - 4_800)),
+      }),
+    );
+    expect(report.result).toBe('failed');
+    expect(metricOf(report, 'missed-tail')).toMatchObject({ result: 'failed' });
+    expect(metricOf(report, 'missed-tail').value).toBeGreaterThanOrEqual(300);
+    expect(metricOf(report, 'missed-tail').value).toBeLessThan(300 + 180);
+    expect(metricOf(report, 'capture-completeness').result).toBe('failed');
+    expect(report.worst[0]?.lost.length).toBeGreaterThan(0);
+  });
+
+  it('cannot prove anything when it hears no tones, and says what it declares', async ({
+    onTestFinished,
+  }) => {
+    const report = await acceptRemote(await serve(onTestFinished, { wordsOf: () => [] }));
+    const capture = metricOf(report, 'capture-completeness');
+    expect(capture.result).toBe('not-measurable');
+    expect(capture.sentence).toContain('no probe word came back');
+    expect(capture.sentence).toContain('declared by the ranges of its finals: 100 %');
+    expect(report.result).toBe('evidence-missing');
+  });
+
+  it('fails on an entry that comes twice', async ({ onTestFinished }) => {
+    const report = await acceptRemote(
+      await serve(onTestFinished, {
+        ...honest,
+        onStop: (socket, finals) => {
+          for (const final of [...finals, ...finals]) socket.send(final);
+          socket.send('{"type":"Metadata"}');
+          socket.close(1000);
+        },
+      }),
+    );
+    expect(metricOf(report, 'duplicate-artifacts')).toMatchObject({ result: 'failed', value: 5_000 });
+  });
+
+  it('runs one case alone, with the same audio as in the whole run', async ({ onTestFinished }) => {
+    const report = await acceptRemote(await serve(onTestFinished, honest), { caseId: 'short-turn-3' });
+    expect(report.run).toMatchObject({ sessions: 1, case: 'short-turn-3' });
+    await expect(acceptRemote('ws://127.0.0.1:1', { caseId: 'short-turn-99' })).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+  });
+
+  it('is scored by what makes sense, whatever order, overlap or range its finals have', async ({
+    onTestFinished,
+  }) => {
+    const report = await acceptRemote(
+      await serve(onTestFinished, {
+        onStop: (socket) => {
+          const word = { word: 'bokuk', start: 900, end: 901 };
+          socket.send(resultsText(2, 1, [word]));
+          socket.send(resultsText(0, 1.5, []));
+          socket.send(resultsText(1, 1.5, [word]));
+          socket.send(resultsText(9_000, 0, [word]));
+          socket.send('{"type":"Metadata"}');
+          socket.close(1000);
+        },
+      }),
+    );
+    expect(['failed', 'evidence-missing']).toContain(report.result);
+    expect(reportSchema.safeParse(report).success).toBe(true);
+  });
+});
+
+describe.concurrent('a target that cannot be tested', () => {
+  it('is said so when nobody is there', async () => {
+    const report = await acceptRemote('ws://127.0.0.1:1/v1/listen');
+    expect(report).toMatchObject({ result: 'could-not-run', partial: true });
+    expect(report.sentence).toContain('ECONNREFUSED');
+    expect(report.metrics.every(({ result }) => result === 'not-measurable')).toBe(true);
+  });
+
+  it('is said so when the key is wrong', async ({ onTestFinished }) => {
+    const report = await acceptRemote(await serve(onTestFinished, { status: 401 }));
+    expect(report.result).toBe('could-not-run');
+    expect(report.sentence).toContain('HTTP 401: INVALID_AUTH. Check the key');
+  });
+
+  it('is said so when it speaks another protocol', async ({ onTestFinished }) => {
+    const report = await acceptRemote(
+      await serve(onTestFinished, { onAudio: (socket) => socket.send('hello') }),
+    );
+    expect(report.result).toBe('could-not-run');
+    expect(report.sentence).toContain('Expected JSON text, got "hello"');
+  });
+
+  it('is said so when it takes audio and never answers, and the wait has an end', async ({
+    onTestFinished,
+  }) => {
+    const report = await acceptRemote(await serve(onTestFinished, { onStop: () => undefined }), {
+      profile: { ...tinyProfile, limitMs: 6_000 },
+    });
+    expect(report).toMatchObject({ result: 'could-not-run', partial: true });
+    expect(report.run.tookMs).toBeLessThan(9_000);
+  });
+
+  it('cannot fill the memory with a final of 50 MB', async ({ onTestFinished }) => {
+    const report = await acceptRemote(
+      await serve(onTestFinished, { onStop: (socket) => socket.send('x'.repeat(50_000_000)) }),
+    );
+    expect(report.result).toBe('could-not-run');
+    expect(report.sentence).toContain('Max payload size exceeded');
+  });
+
+  it('cannot hang the run with partials without end', async ({ onTestFinished }) => {
+    const flood = resultsText(0, 1, [], false);
+    const report = await acceptRemote(
+      await serve(onTestFinished, {
+        onAudio: (socket) => {
+          for (let i = 0; i < 400; i++) socket.send(flood);
+        },
+      }),
+    );
+    expect(report.result).toBe('could-not-run');
+    expect(report.sentence).toContain('got more');
+  });
+});
