@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import * as z from 'zod';
 
@@ -26,11 +26,24 @@ export function resolveDataDir(option: string | undefined, env: NodeJS.ProcessEn
   return resolve(option ?? env['CROSSFADE_DATA'] ?? defaultDataDir);
 }
 
+/** Step by step: Node's own recursive mkdir never ends where a parent is there and takes no folders (/proc). */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
 /** Makes the folder, readable by its owner alone: it holds speech. */
 export async function makeDataDir(dataDir: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    await mkdir(dataPaths(dataDir).logs, { recursive: true, mode: 0o700 });
+    await makeFolder(dataDir);
+    await makeFolder(dataPaths(dataDir).logs);
   } catch (cause) {
     throw new CrossfadeError(
       'STORE_UNAVAILABLE',

@@ -24,6 +24,12 @@ describe('crossfade', () => {
     expect(out).not.toMatch(/^ {2}process\b/m);
   });
 
+  it('says that a data folder cannot be made, at once', async () => {
+    const { err, code } = await run(['up', '--engine', 'tone', '--data', '/proc/no-such-folder']);
+    expect(code).toBe(3);
+    expect(err).toContain('Expected to write to /proc/no-such-folder');
+  });
+
   it.each([
     ['demo'],
     ['up'],
