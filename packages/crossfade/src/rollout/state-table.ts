@@ -58,7 +58,7 @@ const isCompleted = refuses(
   'Expected a rollout under way, got a completed one. It can only be disabled or rolled back.',
 );
 const isRolledBack = refuses(
-  'Expected a rollout under way, got one that was rolled back; that is final for this build. Apply a plan with another build.',
+  'Expected a rollout under way, got one that was rolled back; that is final for this build. Apply a plan with another name and another build.',
 );
 const startedAlready = nothing('It was started already.');
 const nothingServed = nothing('Nobody gets the candidate yet, so there is nothing to judge.');

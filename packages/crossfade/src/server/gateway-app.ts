@@ -69,7 +69,7 @@ export function createGatewayApp(options: GatewayAppOptions): Hono {
     if (record === undefined || transcript === undefined) {
       throw new CrossfadeError(
         'SESSION_UNKNOWN',
-        `Expected the id of a session, got ${JSON.stringify(sessionId.slice(0, 64))}.`,
+        `Expected the id of a session of this gateway, got ${JSON.stringify(sessionId.slice(0, 64))}: no session has it.`,
       );
     }
     return context.json({
