@@ -44,7 +44,7 @@ export const tidyRules: readonly TidyRule[] = [
     applies: isAny,
     pattern: /(^|[^\w.)}/-])\/(work|root|home|Users)\/\w/,
     instead: 'a path relative to the checkout, or the temp folder the system names',
-    breach: "const data = '/root/data';",
+    breach: "const data = '/home/ana/data';",
     fine: "import '../src/work/journal.ts'; // /workspaces",
   },
   {

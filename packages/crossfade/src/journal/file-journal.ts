@@ -5,7 +5,7 @@ import type { Random } from '@crossfade/sdk/core/random';
 import { refused, unknown } from './refusals.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { FolderLock } from './folder-lock.ts';
-import { bytesPerSample } from './journal.ts';
+import { bytesPerSample } from '@crossfade/sdk/core/audio';
 import type {
   AudioRun,
   Journal,

@@ -1,7 +1,4 @@
-/** How a session's audio is stored; one byte or two a sample, mono. */
-export type AudioEncoding = 'linear16' | 'mulaw' | 'alaw';
-
-export const bytesPerSample: Readonly<Record<AudioEncoding, number>> = { linear16: 2, mulaw: 1, alaw: 1 };
+import type { AudioEncoding } from '@crossfade/sdk/core/audio';
 
 /** A run of a session's audio as it was received. */
 export interface AudioRun {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { bytesPerSample } from './journal.ts';
+import { bytesPerSample } from '@crossfade/sdk/core/audio';
 import type { JournalNote } from './journal.ts';
 import { decodeSeal, decodeSpan, sealRecordBytes } from './directory.ts';
 import type { Span } from './directory.ts';

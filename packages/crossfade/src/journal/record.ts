@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { crcOfRange } from './crc.ts';
-import type { AudioEncoding, JournalNote, OpenSession } from './journal.ts';
+import type { AudioEncoding } from '@crossfade/sdk/core/audio';
+import type { JournalNote, OpenSession } from './journal.ts';
 
 /** What a record holds; the byte table is docs/journal-format.md. */
 export const recordType = {

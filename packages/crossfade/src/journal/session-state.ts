@@ -1,4 +1,4 @@
-import { bytesPerSample } from './journal.ts';
+import { bytesPerSample } from '@crossfade/sdk/core/audio';
 import type { JournaledSession, JournalNote } from './journal.ts';
 import type { Statement } from './record.ts';
 

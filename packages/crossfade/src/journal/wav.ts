@@ -1,5 +1,6 @@
-import { bytesPerSample } from './journal.ts';
-import type { AudioEncoding, OpenSession } from './journal.ts';
+import { bytesPerSample } from '@crossfade/sdk/core/audio';
+import type { AudioEncoding } from '@crossfade/sdk/core/audio';
+import type { OpenSession } from './journal.ts';
 
 /** Format tags of RIFF WAVE (RFC 2361). */
 const formatTags: Readonly<Record<AudioEncoding, number>> = { linear16: 1, alaw: 6, mulaw: 7 };

@@ -59,10 +59,6 @@ export class MetricCounter {
     return this.#lastFinalEnd;
   }
 
-  get coveredSamples(): number {
-    return this.#covered.samples;
-  }
-
   /** Samples of `[0, end)` that no final covered. */
   uncoveredSamples(end: number): number {
     return end - this.#covered.covered(0, end);
