@@ -175,7 +175,14 @@ class Flow {
   #charge(bytes: number, bytesPerSecond: number): void {
     const nowMs = this.#clock.monotonicMs();
     this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + (bytes * 1_000) / bytesPerSecond;
-    this.#clock.after(this.#freeAtMs - nowMs, () => this.#update());
+    this.#wake();
+  }
+
+  /** A timer may fire a little early; a flow that was not let go then would never be. */
+  #wake(): void {
+    const waitMs = this.#freeAtMs - this.#clock.monotonicMs();
+    if (waitMs > 1) this.#clock.after(Math.ceil(waitMs), () => this.#wake());
+    else this.#update();
   }
 
   #update(): void {
