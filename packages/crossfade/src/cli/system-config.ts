@@ -23,6 +23,8 @@ const pipelineSchema = z.strictObject({
   build: z.string().min(1).max(100),
   /** Absent: every engine that runs on this machine. The first is used when a client names none. */
   engines: z.array(z.enum(engineNames)).min(1).optional(),
+  /** Memory that the process and its engines may take; beyond it the pipeline is replaced. */
+  memoryMaxMb: z.int().min(64).max(1_048_576).default(4_096),
   /** A fault on purpose, to see that it is found. */
   defect: z
     .strictObject({

@@ -86,6 +86,12 @@ export class ListenSession {
     return this.#options.recognition.backlogMs;
   }
 
+  /** Audio that it received, ms. */
+  get audioMs(): number {
+    const { recognition, query } = this.#options;
+    return (recognition.received * 1_000) / query.sampleRate;
+  }
+
   /** The server stops. */
   stop(): void {
     this.#close(closeCodes.goingAway.code, closeCodes.goingAway.reason);

@@ -36,6 +36,8 @@ export interface PipelineStats {
   readonly sessionsTotal: number;
   /** Upgrades that were refused. */
   readonly refused: number;
+  /** Audio that was received, all sessions together, ms. */
+  readonly audioMs: number;
   /** Audio that engines are behind, all sessions together, ms. */
   readonly backlogMs: number;
   readonly engines: readonly ({ readonly name: EngineName } & EnginePreflight)[];
@@ -85,6 +87,8 @@ class PipelineServer implements Pipeline {
   /** Admitted, not open yet. */
   #opening = 0;
   #sessionsTotal = 0;
+  /** Of sessions that are over. */
+  #audioMs = 0;
   #refused = 0;
   #isClosed = false;
 
@@ -145,6 +149,7 @@ class PipelineServer implements Pipeline {
       sessions: this.#sessions.size,
       sessionsTotal: this.#sessionsTotal,
       refused: this.#refused,
+      audioMs: Math.round([...this.#sessions].reduce((sum, { audioMs }) => sum + audioMs, this.#audioMs)),
       backlogMs: this.#backlogMs(),
       engines: await Promise.all(
         engines.map(async (engine) => ({ name: engine.name, ...(await engine.preflight()) })),
@@ -252,7 +257,10 @@ class PipelineServer implements Pipeline {
       limits: this.#limits,
       clock,
       log: this.#log,
-      onOver: () => this.#sessions.delete(session),
+      onOver: () => {
+        this.#sessions.delete(session);
+        this.#audioMs += session.audioMs;
+      },
     });
     this.#sessions.add(session);
     session.begin();

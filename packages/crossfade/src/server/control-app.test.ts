@@ -4,6 +4,7 @@ import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import { planDocument, sessionOf } from '../controller/rollout.fixture.ts';
+import { ProcessSamples } from '../controller/process-samples.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
 import { createMemoryRolloutStore } from '../store/memory/events.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
@@ -26,6 +27,7 @@ async function setUp() {
     manager,
     sessions,
     evaluators,
+    processes: new ProcessSamples({ next: () => 'instance-1' }),
     token,
     clock,
     log: silentLog,
@@ -307,3 +309,28 @@ async function* eventsOf(answer: Response): AsyncGenerator<{ event: string; data
     }
   }
 }
+
+describe('what processes cost', () => {
+  const sample = { process: 'streaming', kind: 'pipeline', build: 'b1', pid: 7, rssBytes: 5 };
+
+  it('is kept once, shown by process with its half-hour blocks, and the sender learns whom it spoke to', async () => {
+    const { get, post } = await setUp();
+    const samples = [
+      { ...sample, atMs: 1_000, cpuMs: 10, audioMs: 0 },
+      { ...sample, atMs: 2_000, cpuMs: 30, audioMs: 4_000 },
+    ];
+    const answer = await post('/v1/process-samples', { samples });
+    expect(await answer.json()).toEqual({ received: 2, instance: 'instance-1' });
+    await post('/v1/process-samples', { samples });
+    expect(await (await get('/v1/processes')).json()).toMatchObject({
+      processes: [{ process: 'streaming', atMs: 2_000, blocks: [{ samples: 2, cpuMs: 20, audioMs: 4_000 }] }],
+    });
+  });
+
+  it('is refused whole when a sample is not one', async () => {
+    const { get, post } = await setUp();
+    const answer = await post('/v1/process-samples', { samples: [{ ...sample, atMs: 1, cpuMs: -1 }] });
+    await expectRefusal(answer, 'MESSAGE_INVALID', /samples.0.cpuMs/);
+    expect(await (await get('/v1/processes')).json()).toEqual({ processes: [] });
+  });
+});

@@ -3,10 +3,12 @@ import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import type { Log } from '@crossfade/sdk/core/log';
 import { Hono, type Context } from 'hono';
 import type { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
+import type { ProcessSamples } from '../controller/process-samples.ts';
 import type { By, RolloutManager } from '../controller/rollout-manager.ts';
 import type { RolloutStatus } from '../controller/rollout-status.ts';
 import type { SessionStore } from '../store/store.ts';
 import * as wire from '../wire/control.ts';
+import { parseProcessSamples, type ProcessSamplesAnswer } from '../wire/process-samples.ts';
 import { carriesToken } from './control-token.ts';
 import { readBody } from './read-body.ts';
 import { rulesetStream } from './ruleset-stream.ts';
@@ -16,6 +18,8 @@ export interface ControlAppOptions {
   /** The control plane's own copy of session records, for the judge. */
   readonly sessions: SessionStore;
   readonly evaluators: EvaluatorRegistry;
+  /** What each process costs, as the supervisor sees it. */
+  readonly processes: ProcessSamples;
   readonly token: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -98,13 +102,26 @@ function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
 }
 
 function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
-  const { manager, sessions } = options;
+  const { manager, sessions, processes } = options;
   app.post('/v1/session-records', async (context) => {
     const records = wire.parseRecords(await json(context, wire.bodyMaxBytes.records));
     let stored = 0;
     for (const record of records) if (await sessions.saveSession(record, null)) stored++;
     return context.json({ received: records.length, stored } satisfies wire.RecordsAnswer);
   });
+  app.post('/v1/process-samples', async (context) => {
+    const samples = parseProcessSamples(await json(context, wire.bodyMaxBytes.plan));
+    processes.add(samples);
+    const { instance } = processes;
+    return context.json({ received: samples.length, instance } satisfies ProcessSamplesAnswer);
+  });
+  app.get('/v1/processes', (context) =>
+    context.json({
+      processes: processes
+        .latest()
+        .map((latest) => ({ ...latest, blocks: processes.blocks(latest.process) })),
+    }),
+  );
   app.post('/v1/drains/:id/report', async (context) => {
     const what = '{"gateway": "...", "sessions": [...], "done": true or false}';
     const body = await json(context, wire.bodyMaxBytes.drain);

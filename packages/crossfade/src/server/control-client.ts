@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { CrossfadeError, errorTable, messageOf, type ErrorCode } from '@crossfade/sdk/core/errors';
 import type { EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { HistoryEntry, RolloutStatus } from '../controller/rollout-status.ts';
+
 import { errorAnswerSchema, type CommandName } from '../wire/control.ts';
+import type { ProcessSample, ProcessSamplesAnswer } from '../wire/process-samples.ts';
 
 /** Who asks and why; both go into the audit. */
 export interface CommandBy {
@@ -90,6 +92,11 @@ export class ControlClient {
 
   async decide(flag: string, context: EvaluationContext): Promise<EvaluationResult> {
     return this.#post('/v1/decide', { flag, context });
+  }
+
+  /** What processes cost, as the supervisor saw it. */
+  async processSamples(samples: readonly ProcessSample[]): Promise<ProcessSamplesAnswer> {
+    return this.#post('/v1/process-samples', { samples });
   }
 
   async ruleset(): Promise<Ruleset> {

@@ -1,9 +1,11 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { messageOf } from '@crossfade/sdk/core/errors';
+import { systemIds } from '@crossfade/sdk/core/ids';
 import type { Log } from '@crossfade/sdk/core/log';
 import { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import { ControlLoop } from '../controller/loop.ts';
 import { logSender, Notifier, type NoticeSender } from '../controller/notifier.ts';
+import { ProcessSamples } from '../controller/process-samples.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
 import { settleRollbacks } from '../controller/settle-rollbacks.ts';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
@@ -42,6 +44,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { store, sessions, clock, log } = options;
   const evaluators = new EvaluatorRegistry({ clock, leaseMs });
   const manager = await RolloutManager.open({ store, clock, witnesses: () => evaluators.witnesses() });
+  const processes = new ProcessSamples(systemIds);
   const notifier = new Notifier({ store, sender: options.sender ?? logSender(log), clock, log });
   const loop = new ControlLoop({
     manager,
@@ -63,6 +66,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     manager,
     sessions,
     evaluators,
+    processes,
     clock,
     log,
     dataFolder,

@@ -86,6 +86,7 @@ export function eventTeller(io: CommandIo): (event: SystemEvent) => void {
         `${event.child} died more than ten times in a minute (last: ${event.why}); trying every ${event.retryInMs / 1_000} s.`,
       );
     }
+    if (event.type === 'problem') warnings.add(`${event.child}: ${event.sentence}`);
     if (event.type === 'output' && event.line.startsWith(warningMark)) {
       warnings.add(`${event.child}: ${event.line.slice(warningMark.length)}`);
     }

@@ -143,6 +143,26 @@ describe('ManagedChild', () => {
     expect(processes).toHaveLength(1);
   });
 
+  it('replaces a child that is ready: asks it, kills it when it does not go, and says why', async () => {
+    const { clock, processes, child, last, events } = stage();
+    const started = child.start();
+    child.replace('too early', 500);
+    last().ready();
+    await started;
+    child.replace('took 300 MB of memory, limit 100', 500);
+    child.replace('again', 500);
+    expect(last().sent).toEqual([{ type: 'stop' }, { type: 'stop' }]);
+    clock.advance(500);
+    expect(last().signals).toEqual(['SIGKILL']);
+    last().dies();
+    expect(events.at(-1)).toMatchObject({ type: 'exited', why: 'took 300 MB of memory, limit 100' });
+    clock.advance(100);
+    last().ready();
+    expect(processes).toHaveLength(2);
+    last().dies();
+    expect(events.at(-1)).toMatchObject({ type: 'exited', why: 'was ended by SIGKILL' });
+  });
+
   it('stops a child that waits for its restart', async () => {
     const { clock, processes, child, last } = stage();
     const started = child.start();

@@ -34,7 +34,7 @@ export type ChildState = 'idle' | 'starting' | 'ready' | 'waiting' | 'stopping' 
  * - idle: never started. Leaves by `start`.
  * - starting: forked, was sent its settings. `ready` → ready; an exit, or no word within the limit → waiting
  *   (the first start: → stopped, and `start` rejects with the child's own sentence).
- * - ready: serves. An exit → waiting.
+ * - ready: serves. An exit → waiting. `replace` brings that about.
  * - waiting: dead; started again after the back-off → starting. `stop` → stopped.
  * - stopping: was asked to end; killed when its time is over. An exit → stopped.
  * - stopped: the end. Everything is ignored.
@@ -52,6 +52,8 @@ export class ManagedChild {
   #timer: Cancel = () => undefined;
   /** What the child said of why it could not start. */
   #failure: CrossfadeError | null = null;
+  /** Why it is being replaced. */
+  #replacedFor: string | null = null;
   #firstStart: { resolve: () => void; reject: (error: Error) => void } | null = null;
   #stopWaiters: (() => void)[] = [];
 
@@ -107,6 +109,18 @@ export class ManagedChild {
     return new Promise((resolve) => this.#stopWaiters.push(resolve));
   }
 
+  /**
+   * Ends a process that serves no more as it should; another takes its place. It is asked first, so that one that only
+   * took too much says goodbye to its sessions, and killed after `graceMs`.
+   */
+  replace(why: string, graceMs: number): void {
+    const handle = this.#handle;
+    if (this.#state !== 'ready' || handle === null || this.#replacedFor !== null) return;
+    this.#replacedFor = why;
+    handle.send({ type: 'stop' });
+    this.#timer = this.#clock.after(graceMs, () => handle.kill('SIGKILL'));
+  }
+
   /** For the demo and for tests: kills the process; it comes back by itself. */
   kill(signal: NodeJS.Signals): void {
     this.#handle?.kill(signal);
@@ -115,6 +129,7 @@ export class ManagedChild {
   #launch(): void {
     this.#state = 'starting';
     this.#failure = null;
+    this.#replacedFor = null;
     const handle = this.#fork();
     this.#handle = handle;
     handle.onMessage((message) => this.#received(message));
@@ -147,7 +162,7 @@ export class ManagedChild {
     this.#timer();
     this.#handle = null;
     if (this.#state === 'stopping') return this.#settleStop();
-    const why = this.#failure?.message ?? describeEnd(end);
+    const why = this.#failure?.message ?? this.#replacedFor ?? describeEnd(end);
     if (this.#firstStart !== null) {
       this.#state = 'stopped';
       const error =

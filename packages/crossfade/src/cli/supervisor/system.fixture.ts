@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { systemRandom } from '@crossfade/sdk/core/random';
 import { parseSystemConfig, type SystemConfig } from '../system-config.ts';
+import type { WatchTiming } from './process-watch.ts';
 import { startSystem, type System, type SystemEvent } from './system.ts';
 
 /** A system of real processes in a folder of its own. */
@@ -32,7 +33,10 @@ export const toneSystem: SystemConfig = parseSystemConfig(
   'the test system',
 );
 
-export async function startTestSystem(config: SystemConfig = toneSystem): Promise<TestSystem> {
+export async function startTestSystem(
+  config: SystemConfig = toneSystem,
+  watch: Partial<WatchTiming> = {},
+): Promise<TestSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'crossfade-system-'));
   const events: SystemEvent[] = [];
   const waiters = new Set<(event: SystemEvent) => void>();
@@ -40,7 +44,8 @@ export async function startTestSystem(config: SystemConfig = toneSystem): Promis
     events.push(event);
     for (const waiter of [...waiters]) waiter(event);
   };
-  const system = await startSystem({ config, dataDir, clock: systemClock, random: systemRandom, onEvent });
+  const own = { clock: systemClock, random: systemRandom };
+  const system = await startSystem({ ...own, config, dataDir, watch, onEvent });
   const next = (child: string, type: SystemEvent['type']): Promise<SystemEvent> =>
     new Promise((resolve) => {
       const waiter = (event: SystemEvent): void => {

@@ -8,6 +8,9 @@ import type { SystemConfig } from '../system-config.ts';
 import { forkChild, ownProgram, type Program } from './fork-child.ts';
 import { type ChildEvent, ManagedChild } from './managed-child.ts';
 import { choosePorts, isFree } from './ports.ts';
+import { ProcessWatch, type WatchTiming } from './process-watch.ts';
+import { usageOf } from './process-usage.ts';
+import { sendSamples, watchedProcess } from './watched-process.ts';
 
 export interface SystemOptions {
   readonly config: SystemConfig;
@@ -19,10 +22,14 @@ export interface SystemOptions {
   readonly onEvent?: (event: SystemEvent) => void;
   /** What is forked; this program unless a test says otherwise. */
   readonly program?: Program;
+  readonly watch?: Partial<WatchTiming>;
 }
 
 export type SystemEvent =
-  ChildEvent | { readonly type: 'output'; readonly child: string; readonly line: string };
+  | ChildEvent
+  | { readonly type: 'output'; readonly child: string; readonly line: string }
+  /** Something of the supervisor's own that a person should know. */
+  | { readonly type: 'problem'; readonly child: string; readonly sentence: string };
 
 /** Time for the gateway to end its sessions, then for each other process; SIGKILL after it. */
 const gatewayStopMs = 10_000;
@@ -70,6 +77,7 @@ class SupervisedSystem implements System {
   readonly #addresses: Addresses;
   readonly #lock: FolderLock;
   readonly #program: Program;
+  readonly #watch: ProcessWatch;
   #stopping: Promise<void> | null = null;
 
   constructor(options: SystemOptions, addresses: Addresses, lock: FolderLock) {
@@ -80,6 +88,19 @@ class SupervisedSystem implements System {
     this.dataDir = options.dataDir;
     this.gatewayUrl = `ws://${hostInUrl(addresses.host)}:${addresses.gatewayPort}`;
     this.controlUrl = `http://127.0.0.1:${addresses.controlPort}`;
+    const { config, clock, dataDir, onEvent } = options;
+    this.#watch = new ProcessWatch({
+      processes: () =>
+        [...this.children.values()].map((child) => {
+          const pipeline = config.pipelines.find(({ name }) => name === child.name);
+          return watchedProcess(child, pipeline, pipeline && this.pipelineUrl(pipeline.name));
+        }),
+      usageOf,
+      send: (samples) => sendSamples(dataDir, samples),
+      clock,
+      ...(options.watch === undefined ? {} : { timing: options.watch }),
+      onProblem: (sentence) => onEvent?.({ type: 'problem', child: 'supervisor', sentence }),
+    });
   }
 
   async start(): Promise<void> {
@@ -98,6 +119,7 @@ class SupervisedSystem implements System {
         controlUrl: this.controlUrl,
         pipelines: pipelines.map(({ name }) => ({ name, url: this.pipelineUrl(name) })),
       });
+      this.#watch.start();
     } catch (error) {
       await this.stop();
       throw error;
@@ -121,6 +143,7 @@ class SupervisedSystem implements System {
   }
 
   async #stopAll(): Promise<void> {
+    this.#watch.stop();
     // The gateway first, so that its last session records reach a control plane that still listens.
     await this.children.get(gatewayName)?.stop(gatewayStopMs);
     const rest = [...this.children.values()].filter(({ name }) => name !== gatewayName);
