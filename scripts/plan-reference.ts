@@ -52,6 +52,8 @@ function objectIn(field: SchemaNode): { readonly node: SchemaNode; readonly suff
     { node: field, suffix: '' },
     { node: field['items'], suffix: '[]' },
     { node: field['additionalProperties'], suffix: '.<name>' },
+    // A word, or an object that says more.
+    ...((field['anyOf'] ?? []) as readonly SchemaNode[]).map((node) => ({ node, suffix: '' })),
   ];
   const found = candidates.find(
     ({ node }) => typeof node === 'object' && node !== null && 'properties' in node,

@@ -8,7 +8,8 @@ export {
 export type { HistoryEntry, ReceiptStatus, RolloutStatus, StageStatus } from './controller/rollout-status.ts';
 export type { NoticeSender } from './controller/notifier.ts';
 export type { Notice } from './controller/notices.ts';
-export type { AcceptanceEvidence, Actor } from './rollout/commands.ts';
+export { evidenceOfReport } from './rollout/acceptance-report.ts';
+export type { AcceptanceEvidence, AcceptanceMetric, Actor } from './rollout/commands.ts';
 export { parsePlan } from './rollout/parse-plan.ts';
 export type { Plan } from './rollout/plan.ts';
 export { ControlClient, readControlAddress, type CommandBy } from './server/control-client.ts';

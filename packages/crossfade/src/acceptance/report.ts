@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { jsonDigest } from '../analysis/json-digest.ts';
 import { metricSpecs } from '../analysis/metric-spec.ts';
 import { acceptanceMetricIds } from './metric-results.ts';
 import { requiredLevels } from './requirement.ts';
@@ -93,7 +93,9 @@ export const reportSchema = z
     }),
     worst: z.array(worstCase),
     notBuilt: z.array(z.string()).describe('What this suite does not test yet.'),
-    digest: z.string().describe('SHA-256 of this report without this field.'),
+    digest: z
+      .string()
+      .describe('SHA-256 of this report without this field, in canonical form: members by name, no spaces.'),
   })
   .describe('What `crossfade accept` found.');
 
@@ -111,8 +113,7 @@ export const notBuilt: readonly string[] = [
 
 /** Binds a report to what it says. */
 export function withDigest(report: Omit<AcceptanceReport, 'digest'>): AcceptanceReport {
-  const digest = createHash('sha256').update(JSON.stringify(report)).digest('hex');
-  return { ...report, digest };
+  return { ...report, digest: jsonDigest(report) };
 }
 
 /** Whether nobody changed a report since it was made. */

@@ -6,16 +6,16 @@ import { sentenceOf } from './sentence.ts';
 const inputBytesMax = 1024 * 1024;
 
 /** The text of a file that a person named; USAGE with a sentence when it cannot be read. */
-export async function readInput(file: string): Promise<string> {
+export async function readInput(file: string, bytesMax: number = inputBytesMax): Promise<string> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (cause) {
     throw new CrossfadeError('USAGE', sentenceOf(cause), { cause });
   }
-  if (bytes.length <= inputBytesMax) return bytes.toString('utf8');
+  if (bytes.length <= bytesMax) return bytes.toString('utf8');
   throw new CrossfadeError(
     'USAGE',
-    `Expected ${file} to have at most ${inputBytesMax} bytes, got ${bytes.length}.`,
+    `Expected ${file} to have at most ${bytesMax} bytes, got ${bytes.length}.`,
   );
 }

@@ -1,5 +1,6 @@
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
+import type { AcceptanceEvidence } from '../rollout/commands.ts';
 import type { RolloutEvent } from '../rollout/events.ts';
 import type { Position } from '../rollout/state.ts';
 
@@ -11,7 +12,7 @@ export function eventText(event: RolloutEvent): string {
     case 'started':
       return 'Started; acceptance evidence or a waiver opens the first stage.';
     case 'accepted':
-      return `Accepted by report ${event.evidence.reportId}.`;
+      return acceptedText(event.evidence);
     case 'waived':
       return `Acceptance waived for ${event.gates.join(', ') || 'all gates'}.`;
     case 'stage-entered':
@@ -49,6 +50,21 @@ export function eventText(event: RolloutEvent): string {
     case 'rolled-back':
       return 'Rolled back.';
   }
+}
+
+/** `Accepted by report 3f2a91c07d51 of streaming 2.1, direct, profile smoke: 5 certified, 3 within-limits.` */
+export function acceptedText({
+  reportId,
+  target,
+  system,
+  profile,
+  suite,
+  metrics,
+}: AcceptanceEvidence): string {
+  const counts = new Map<string, number>();
+  for (const { result } of metrics) counts.set(result, (counts.get(result) ?? 0) + 1);
+  const results = [...counts].map(([result, n]) => `${n} ${result}`).join(', ');
+  return `Accepted by report ${reportId.slice(0, 12)} of ${target} (${system}, profile ${profile}, suite ${suite}): ${results}.`;
 }
 
 function how(event: { readonly byHand: boolean; readonly withoutPass: boolean }): string {

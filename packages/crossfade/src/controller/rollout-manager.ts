@@ -2,7 +2,8 @@ import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
 import { Evaluator } from '@crossfade/sdk/flags/evaluator';
 import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
-import type { AcceptanceEvidence, Actor, Command, Witnesses } from '../rollout/commands.ts';
+import type { Actor, Command, Witnesses } from '../rollout/commands.ts';
+import { evidenceOfReport } from '../rollout/acceptance-report.ts';
 import { decide } from '../rollout/decide.ts';
 import { parsePlan } from '../rollout/parse-plan.ts';
 import type { Plan } from '../rollout/plan.ts';
@@ -95,9 +96,13 @@ export class RolloutManager {
     return this.tell(name, { type: 'start', ...asked(by) });
   }
 
-  /** Opens the first stage with evidence for this build. */
-  accept(name: string, evidence: AcceptanceEvidence, by: By): Promise<RolloutStatus> {
-    return this.tell(name, { type: 'accept', evidence, ...asked(by) });
+  /**
+   * Hands over the report of an acceptance run: its JSON text, or the object. Opens the first stage, or is refused
+   * and says why: EVIDENCE_INVALID when it is no report or was changed, COMMAND_REFUSED when it is of another build,
+   * partial, failed, stale or short of what the plan requires (`detail.problem` has the word).
+   */
+  async accept(name: string, report: string | object, by: By): Promise<RolloutStatus> {
+    return this.tell(name, { type: 'accept', evidence: evidenceOfReport(report), ...asked(by) });
   }
 
   /** Opens the first stage without evidence; a person's recorded decision. */

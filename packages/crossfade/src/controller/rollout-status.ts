@@ -1,6 +1,7 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { Verdict } from '../analysis/verdict.ts';
-import type { Phase } from '../rollout/state.ts';
+import type { AcceptanceEvidence } from '../rollout/commands.ts';
+import type { Phase, Waiver } from '../rollout/state.ts';
 import type { ReceiptSession } from '../rollout/receipt.ts';
 
 /** Where a rollout stands: plain data, the same in process, over HTTP and in `--json`. */
@@ -19,12 +20,20 @@ export interface RolloutStatus {
   readonly epoch: number;
   /** Why it does not move right now, in one sentence; null while it does. */
   readonly holding: string | null;
+  /** What opened the first stage, and what a person waived; null before. */
+  readonly acceptance: AcceptanceStatus | null;
   readonly verdict: Verdict | null;
   readonly receipt: ReceiptStatus | null;
   /** Events of this rollout so far. */
   readonly revision: number;
   readonly createdAtMs: number;
   readonly changedAtMs: number;
+}
+
+export interface AcceptanceStatus {
+  /** Null: opened by a waiver alone. */
+  readonly evidence: AcceptanceEvidence | null;
+  readonly waivers: readonly Waiver[];
 }
 
 export interface StageStatus {

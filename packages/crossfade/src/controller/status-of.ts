@@ -1,3 +1,5 @@
+import { requiredOf } from '../rollout/evidence-problem.ts';
+import type { Plan } from '../rollout/plan.ts';
 import { receiptOf } from '../rollout/receipt.ts';
 import { isExposed, type RolloutState } from '../rollout/state.ts';
 import type { ReceiptStatus, RolloutStatus, StageStatus } from './rollout-status.ts';
@@ -17,6 +19,7 @@ export function statusOf(state: RolloutState, nowMs: number): RolloutStatus {
     stages: plan.stages.map(({ name }) => name),
     epoch: state.epoch,
     holding: holdingOf(state),
+    acceptance: state.acceptance,
     verdict: state.judged?.judgement.verdict ?? null,
     receipt: receiptStatus(state, nowMs),
     revision: state.revision,
@@ -42,11 +45,25 @@ function stageOf(state: RolloutState): StageStatus | null {
 function holdingOf(state: RolloutState): string | null {
   if (state.phase === 'completed' || state.phase === 'rolled-back') return null;
   if (state.phase === 'draft') return 'It was not started.';
-  if (state.phase === 'awaiting-acceptance') return 'It waits for acceptance evidence, or a waiver.';
+  if (state.phase === 'awaiting-acceptance') return missingText(state.plan);
   if (state.phase === 'rolling-back') return 'Its open sessions are leaving.';
   if (state.phase === 'paused') return 'It is paused.';
   if (state.disabled) return 'It is disabled.';
   return state.bake?.stopped?.sentence ?? null;
+}
+
+/** No evidence is on record yet: what is waited for. */
+function missingText(plan: Plan): string {
+  const required = [...requiredOf(plan)];
+  const of = (level: string): string =>
+    required
+      .filter(([, each]) => each === level)
+      .map(([id]) => id)
+      .join(', ');
+  const levels = ['certified', 'within-limits'].filter((level) => of(level) !== '');
+  const what = levels.map((level) => `${of(level)} ${level}`).join('; ');
+  const waiver = plan.acceptance === 'waiver' ? ', or a waiver' : '';
+  return `It waits for acceptance evidence of build ${plan.candidate.build}${what === '' ? '' : ` (${what})`}${waiver}. None was handed over.`;
 }
 
 function receiptStatus(state: RolloutState, nowMs: number): ReceiptStatus | null {

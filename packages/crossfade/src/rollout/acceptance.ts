@@ -1,23 +1,19 @@
-import type { MetricId } from '../analysis/metric-spec.ts';
-import type { EvidenceResult } from '../analysis/verdict.ts';
+import { resultOf } from './acceptance-report.ts';
 import type { Command } from './commands.ts';
 import { refusal, type Decision, type DecisionDraft } from './decision.ts';
+import { meets, problemOf } from './evidence-problem.ts';
 import { freezeAt } from './freeze.ts';
-import type { Gate, RequiredResult } from './plan.ts';
+import type { Gate } from './plan.ts';
 import type { RolloutState } from './state.ts';
 
 type Accept = Extract<Command, { readonly type: 'accept' }>;
 type Waive = Extract<Command, { readonly type: 'waive' }>;
 
-/** Whether a result is as good as a gate requires. */
-export function meets(result: EvidenceResult | undefined, requires: RequiredResult): boolean {
-  return result === 'certified' || (result === 'within-limits' && requires === 'within-limits');
-}
-
 /** How a gate stands with the evidence on record: live in this epoch, by acceptance, by a waiver, or not at all. */
 export function settledBy(state: RolloutState, gate: Gate): 'live' | 'acceptance' | 'waiver' | null {
   if (isProvenLive(state, gate)) return 'live';
-  if (meets(state.acceptance?.evidence?.results[gate.metric], gate.requires)) return 'acceptance';
+  const evidence = state.acceptance?.evidence ?? null;
+  if (evidence !== null && meets(resultOf(evidence, gate.metric), gate.requires)) return 'acceptance';
   const waived = state.acceptance?.waivers.some(({ gates }) => gates.includes(gate.metric)) ?? false;
   return waived ? 'waiver' : null;
 }
@@ -28,40 +24,24 @@ export function isProvenLive(state: RolloutState, gate: Gate): boolean {
   return evidence.some(({ metric, result }) => metric === gate.metric && meets(result, gate.requires));
 }
 
-/** Acceptance evidence for this build opens the first stage; later it settles gates. */
+/** Evidence that fits the plan opens the first stage; later it settles gates. */
 export function decideAccept(draft: DecisionDraft, command: Accept): Decision {
-  const { evidence } = command;
-  const { plan } = draft.state;
-  if (evidence.build !== plan.candidate.build) {
-    throw refusal(
-      draft.state,
-      command,
-      `Expected acceptance evidence of build ${plan.candidate.build}, got that of ${evidence.build}. Run acceptance on this build.`,
-    );
-  }
-  const waived = evidence.waived ?? [];
-  if (waived.length > 0 && command.actor.kind !== 'person') {
-    throw refusal(
-      draft.state,
-      command,
-      `Expected a person to waive ${waived.join(', ')}, got ${command.actor.name}.`,
-    );
-  }
-  const open = plan.gates.find((gate) => !isAccepted(evidence.results[gate.metric], gate, waived));
-  if (open !== undefined) {
-    const got = evidence.results[open.metric] ?? 'not measured';
-    throw refusal(draft.state, command, `Expected ${open.metric} to be ${open.requires}, got ${got}.`);
+  const { evidence, actor } = command;
+  const problem = problemOf(evidence, draft.state.plan, draft.nowMs);
+  if (problem !== null) throw refusal(draft.state, command, problem.sentence, problem.problem);
+  const waived = evidence.metrics.filter(({ waiver }) => waiver !== null);
+  if (waived.length > 0 && actor.kind !== 'person') {
+    const names = waived.map(({ metric }) => metric).join(', ');
+    throw refusal(draft.state, command, `Expected a person to waive ${names}, got ${actor.name}.`);
   }
   if (draft.state.phase === 'awaiting-acceptance') refuseInFreeze(draft, command);
   draft.emit({ type: 'accepted', evidence });
-  if (waived.length > 0) draft.emit({ type: 'waived', gates: waived });
-  return enterFirstStage(draft, `Acceptance report ${evidence.reportId} meets every gate`);
-}
-
-/** A failed gate is never accepted; one that is provable live may be left for later. */
-function isAccepted(result: EvidenceResult | undefined, gate: Gate, waived: readonly MetricId[]): boolean {
-  if (result === 'failed') return false;
-  return meets(result, gate.requires) || gate.liveAtStage !== undefined || waived.includes(gate.metric);
+  for (const { metric, waiver } of waived)
+    draft.emit({ type: 'waived', gates: [metric] }, waiver ?? command.reason);
+  return enterFirstStage(
+    draft,
+    `Acceptance report ${evidence.reportId.slice(0, 12)} meets what the plan requires`,
+  );
 }
 
 /** A person's waiver opens the first stage where the plan allows it; later it settles the named gates. */

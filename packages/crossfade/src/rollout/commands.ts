@@ -1,4 +1,3 @@
-import type { Json } from '@crossfade/sdk/core/json';
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { MetricId } from '../analysis/metric-spec.ts';
 import type { EvidenceResult } from '../analysis/verdict.ts';
@@ -89,12 +88,38 @@ export interface DrainedSession {
   readonly samplesLost: number;
 }
 
-/** Result of an acceptance run, per metric. */
+/** What an acceptance report says, as far as a rollout keeps it; `evidenceOfReport` makes it. */
 export interface AcceptanceEvidence {
-  readonly build: string;
+  /** What was tested; null when neither the target nor who ran the suite named it. */
+  readonly build: string | null;
+  /** Digest of the whole report. */
   readonly reportId: string;
-  readonly results: Readonly<Partial<Record<MetricId, EvidenceResult>>>;
-  /** Gates that a person waives because they could not be measured. */
-  readonly waived?: readonly MetricId[];
-  readonly detail?: Json;
+  readonly startedAtMs: number;
+  readonly result: 'passed' | 'failed' | 'evidence-missing' | 'could-not-run';
+  /** The run ended before its plan did. */
+  readonly partial: boolean;
+  /** The one case that was run; null for the whole plan. */
+  readonly case: string | null;
+  readonly system: string;
+  readonly target: string;
+  readonly protocol: string;
+  readonly suite: string;
+  readonly profile: string;
+  readonly probe: string;
+  readonly seed: number;
+  readonly corpusDigest: string;
+  readonly metrics: readonly AcceptanceMetric[];
+}
+
+export interface AcceptanceMetric {
+  readonly metric: MetricId;
+  readonly result: EvidenceResult;
+  readonly value: number | null;
+  readonly n: number;
+  readonly bound: number | null;
+  readonly threshold: number;
+  readonly observer: string;
+  readonly sentence: string;
+  /** A person's recorded reason to go on without a measurement; only where the result is `not-measurable`. */
+  readonly waiver: string | null;
 }

@@ -52,9 +52,15 @@ export class DecisionDraft {
   }
 }
 
-/** The refusal of a command: what was expected, what the rollout is, what to do. */
-export function refusal(state: RolloutState, command: Command, sentence: string): CrossfadeError {
+/** The refusal of a command: what was expected, what the rollout is, what to do; `problem` names it for programs. */
+export function refusal(
+  state: RolloutState,
+  command: Command,
+  sentence: string,
+  problem?: string,
+): CrossfadeError {
+  const detail = { rollout: state.name, phase: state.phase, command: command.type };
   return new CrossfadeError('COMMAND_REFUSED', `${state.name}: ${sentence}`, {
-    detail: { rollout: state.name, phase: state.phase, command: command.type },
+    detail: problem === undefined ? detail : { ...detail, problem },
   });
 }

@@ -258,6 +258,21 @@ describe('a plan is refused whole, with the path, what was expected and what cam
       { ...least, notifications: [{ webhook: 'file:///etc/passwd' }] },
       /^notifications\[0\]\.webhook: expected an http/,
     ],
+    [
+      'a report that may be old for ever',
+      { ...least, acceptance: { maxAge: 'for ever' } },
+      /^acceptance\.maxAge: expected a duration/,
+    ],
+    [
+      'a demand on a metric that no suite measures',
+      { ...least, acceptance: { requires: { 'error-rate': 'certified' } } },
+      /^acceptance\.requires/,
+    ],
+    [
+      'an unknown word about acceptance',
+      { ...least, acceptance: { age: '1d' } },
+      /^acceptance\.age: expected no such/,
+    ],
     ['a name with a blank', { ...least, name: 'my plan' }, /^name: expected small letters/],
     ['a name from the prototype', JSON.parse('{"__proto__": 1}'), /expected/],
     ['a text of two megabytes', ' '.repeat(2 ** 21), /^plan: expected at most 1048576 characters/],
@@ -272,7 +287,11 @@ describe('a plan is refused whole, with the path, what was expected and what cam
     } catch (error) {
       expect((error as CrossfadeError).message).toMatch(/\(and 1 more\)\.$/);
       expect((error as CrossfadeError).detail?.['mistakes']).toEqual([
-        { path: 'acceptance', expected: 'required or waiver', got: '"maybe"' },
+        {
+          path: 'acceptance',
+          expected: 'required, waiver, or an object with rule, maxAge and requires',
+          got: '"maybe"',
+        },
         { path: 'drain', expected: 'finish, migrate or cut', got: '"leave"' },
       ]);
     }

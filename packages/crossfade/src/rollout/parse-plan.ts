@@ -76,11 +76,28 @@ function mistakesOf(issue: Issue): readonly PlanMistake[] {
     const expected = issue.issues[0]?.message ?? 'another name';
     return [{ path, expected: `a name of ${expected}`, got: describe(issue.path.at(-1)) }];
   }
+  // A choice of two shapes: an object that is of the second one is wrong where it is wrong, not as a whole.
+  if (issue.code === 'invalid_union') {
+    const inside = issue.errors.find((branch) => branch.every(isInside));
+    if (inside !== undefined) {
+      return inside.flatMap((each) => mistakesOf({ ...each, path: [...issue.path, ...each.path] }));
+    }
+  }
   // The two messages that the schema leaves to zod.
   const expected = issue.message.startsWith('Invalid input: expected object')
     ? 'an object'
     : issue.message.replace(/^Invalid input: expected nonoptional.*/, 'a value');
   return [{ path, expected, got: describe(issue.input) }];
+}
+
+function isInside({
+  path,
+  code,
+}: {
+  readonly path: readonly PropertyKey[];
+  readonly code?: string;
+}): boolean {
+  return path.length > 0 || code === 'unrecognized_keys';
 }
 
 function pathOf(path: readonly PropertyKey[]): string {
@@ -108,7 +125,7 @@ function planOf(written: WrittenPlan): Plan {
     candidate,
     audiences,
     stages,
-    acceptance: written.acceptance,
+    ...acceptanceOf(written),
     gates: gatesOf(written, stages),
     guardrails: { limits: limitsOf(guardrails.limits), minSessions: guardrails.minSessions },
     goals: written.goals,
@@ -121,6 +138,14 @@ function planOf(written: WrittenPlan): Plan {
     salt: written.salt ?? written.name,
     overrides: written.overrides,
   };
+}
+
+function acceptanceOf({
+  acceptance,
+}: WrittenPlan): Pick<Plan, 'acceptance' | 'acceptanceMaxAgeMs' | 'acceptanceRequires'> {
+  if (typeof acceptance === 'string') return { acceptance };
+  const { rule, maxAge, requires } = acceptance;
+  return { acceptance: rule, acceptanceMaxAgeMs: maxAge, acceptanceRequires: requires };
 }
 
 function one(path: string, expected: string, got: string): CrossfadeError {

@@ -2,7 +2,7 @@ import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { parseDurationMs } from '@crossfade/sdk/core/units';
 import * as z from 'zod';
 import { judgedMetricIds, metricIds } from '../analysis/metric-spec.ts';
-import { noticeKinds } from './plan.ts';
+import { acceptanceMetrics, noticeKinds } from './plan.ts';
 
 /**
  * The plan as people write it. Every message says what was expected; `parse-plan.ts` adds where, and what came.
@@ -117,6 +117,30 @@ const gate = z.strictObject({
     ),
 });
 
+const acceptanceRule = z.enum(['required', 'waiver'], { error: 'required or waiver' });
+
+/** Two words, or an object that also says how fresh and how good the evidence must be. */
+const acceptance = z.union(
+  [
+    acceptanceRule,
+    z.strictObject({
+      rule: acceptanceRule.default('required').describe('As the word alone.'),
+      maxAge: duration
+        .prefault('30d')
+        .describe('Evidence that is older has gone stale: run acceptance again.'),
+      requires: z
+        .partialRecord(
+          z.enum([...acceptanceMetrics, 'stop-latency'], { error: 'an acceptance metric' }),
+          z.enum(['certified', 'within-limits'], { error: 'certified or within-limits' }),
+          { error: 'certified or within-limits by metric' },
+        )
+        .default({})
+        .describe('What the report must show, beside what the gates require of it.'),
+    }),
+  ],
+  { error: 'required, waiver, or an object with rule, maxAge and requires' },
+);
+
 const limit = z.union([z.number().min(0), z.literal('off')], {
   error: 'a number of 0 or more in the unit of the metric, or off',
 });
@@ -205,8 +229,7 @@ export const planSchema = z
       .min(1, 'at least one stage')
       .max(stagesMax, `at most ${stagesMax} stages`)
       .describe('Steps of the rollout, in order.'),
-    acceptance: z
-      .enum(['required', 'waiver'], { error: 'required or waiver' })
+    acceptance: acceptance
       .default('required')
       .describe(
         'required: only acceptance evidence opens the first stage. waiver: a recorded waiver of a person does too.',

@@ -16,6 +16,10 @@ export interface Plan {
   readonly stages: readonly Stage[];
   /** `required`: only acceptance evidence opens the first stage. `waiver`: a person's recorded waiver does too. */
   readonly acceptance: AcceptanceRule;
+  /** Evidence that is older has gone stale. Absent: `evidenceMaxAgeMs`. */
+  readonly acceptanceMaxAgeMs?: number;
+  /** What evidence must show per metric, beside what the gates require of it. Absent: nothing more. */
+  readonly acceptanceRequires?: Readonly<Partial<Record<MetricId, RequiredResult>>>;
   /** Must be proven good to move on. */
   readonly gates: readonly Gate[];
   /** Must not be shown worse, else rollback. */
@@ -35,6 +39,9 @@ export interface Plan {
   /** Targeting key to side; wins over stages while the rollout runs. */
   readonly overrides: Readonly<Record<string, 'control' | 'candidate'>>;
 }
+
+/** A build does not change; the machines, models and vendors around it do, within weeks. */
+export const evidenceMaxAgeMs = 30 * 86_400_000;
 
 export type AcceptanceRule = 'required' | 'waiver';
 

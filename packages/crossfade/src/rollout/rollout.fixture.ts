@@ -1,6 +1,6 @@
 import type { MetricId } from '../analysis/metric-spec.ts';
 import type { EvidenceResult, MetricEvidence, Verdict, VerdictKind } from '../analysis/verdict.ts';
-import type { Actor, Command, CommandType } from './commands.ts';
+import type { AcceptanceEvidence, Actor, Command, CommandType } from './commands.ts';
 import { decide } from './decide.ts';
 import type { RolloutEvent } from './events.ts';
 import { evolve } from './evolve.ts';
@@ -124,9 +124,29 @@ const payloads: Payloads = {
 export const commandTypes = Object.keys(payloads) as readonly CommandType[];
 
 /** Evidence that certifies every gate of a plan. */
-export function acceptanceOf(plan: Plan): Extract<Command, { type: 'accept' }>['evidence'] {
-  const results = Object.fromEntries(plan.gates.map(({ metric }) => [metric, 'certified' as const]));
-  return { build: plan.candidate.build, reportId: 'report-1', results };
+export function acceptanceOf(
+  plan: Plan,
+  results: Partial<Record<MetricId, EvidenceResult>> = {},
+): AcceptanceEvidence {
+  const all = { ...Object.fromEntries(plan.gates.map(({ metric }) => [metric, 'certified'])), ...results };
+  return {
+    build: plan.candidate.build,
+    reportId: 'report-1',
+    startedAtMs: startMs,
+    result: 'passed',
+    partial: false,
+    case: null,
+    system: 'direct',
+    target: 'the target',
+    protocol: 'Deepgram /v1/listen',
+    ...{ suite: '0.1.0', profile: 'smoke', probe: 'tone', seed: 1, corpusDigest: 'c0ffee' },
+    metrics: Object.entries(all).map(([metric, result]) => ({
+      metric: metric as MetricId,
+      result: result,
+      ...{ value: 1, n: 100, bound: 1, threshold: 1, observer: 'the socket', waiver: null },
+      sentence: `${metric} is ${result}.`,
+    })),
+  };
 }
 
 /** As `planOf`, and the second stage needs an approval, so that every command can do something somewhere. */

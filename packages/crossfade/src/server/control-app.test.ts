@@ -3,6 +3,8 @@ import { errorTable, type ErrorCode } from '@crossfade/sdk/core/errors';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
+import { exampleReport } from '../acceptance/report.fixture.ts';
+import type { AcceptanceReport } from '../acceptance/report.ts';
 import { planDocument, sessionOf } from '../controller/rollout.fixture.ts';
 import { ProcessSamples } from '../controller/process-samples.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
@@ -87,6 +89,17 @@ describe('the door', () => {
   });
 });
 
+/** A report of now, of one metric, certified. */
+function passingReport(build: string): AcceptanceReport {
+  const { target, run, metrics } = exampleReport();
+  return exampleReport({
+    result: 'passed',
+    target: { ...target, build },
+    run: { ...run, startedAt: new Date(new ManualClock().nowMs()).toISOString() },
+    metrics: metrics.slice(0, 1).map((row) => ({ ...row, id: 'missed-tail', result: 'certified' })),
+  });
+}
+
 describe('rollouts over HTTP', () => {
   it('go through a life: apply, start, waive, pause, resume, revise, roll back', async () => {
     const { get, post } = await setUp();
@@ -118,6 +131,40 @@ describe('rollouts over HTTP', () => {
     expect(events.map(({ type }) => type)).toContain('revised');
     expect(events.at(-1)).toMatchObject({ type: 'rollback-started', actor: 'bo' });
     expect(await (await get('/v1/rollouts')).json()).toMatchObject({ rollouts: [{ name: 'streaming-2' }] });
+  });
+
+  it('take the report of an acceptance run, keep what it says, and refuse a changed one', async () => {
+    const { get, post } = await setUp();
+    const plan = { ...planDocument, acceptance: 'required', gates: [{ metric: 'missed-tail' }] };
+    await post('/v1/rollouts', { ...by, plan });
+    await post('/v1/rollouts/streaming-2/start', by);
+    const waiting = (await (await get('/v1/rollouts/streaming-2')).json()) as { holding: string };
+    expect(waiting.holding).toMatch(
+      /evidence of build build-2 \(missed-tail certified\). None was handed over/,
+    );
+
+    const report = passingReport('build-2');
+    const accept = '/v1/rollouts/streaming-2/accept';
+    const changed = { ...report, partial: !report.partial };
+    await expectRefusal(await post(accept, { ...by, report: changed }), 'EVIDENCE_INVALID', /changed/);
+    const other = passingReport('build-1');
+    await expectRefusal(
+      await post(accept, { ...by, report: other }),
+      'COMMAND_REFUSED',
+      /got that of build-1/,
+    );
+
+    const answer = await post(accept, { ...by, report: JSON.stringify(report) });
+    expect(await answer.json()).toMatchObject({
+      state: 'running',
+      acceptance: { evidence: { reportId: report.digest, metrics: [{ metric: 'missed-tail' }] } },
+    });
+    const { events } = (await (await get('/v1/rollouts/streaming-2/history')).json()) as {
+      events: { type: string; text: string }[];
+    };
+    expect(events.find(({ type }) => type === 'accepted')?.text).toBe(
+      `Accepted by report ${report.digest.slice(0, 12)} of a target (behind-gateway, profile smoke, suite 0.1.0): 1 certified.`,
+    );
   });
 
   it('answer each mistake with its code and a sentence, and change nothing', async () => {

@@ -29,7 +29,7 @@ export interface ControlAppOptions {
   readonly closing?: AbortSignal;
 }
 
-type Command = Exclude<wire.CommandName, 'revise'>;
+type Command = Exclude<wire.CommandName, 'revise' | 'accept'>;
 
 /** The commands that need no more than who and why. */
 const commands: Readonly<
@@ -150,6 +150,7 @@ function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
 function addRolloutRoutes(app: Hono, { manager }: ControlAppOptions): void {
   const who = '{"actor": "...", "reason": "..."}';
   const withPlan = '{"actor": "...", "reason": "...", "plan": <YAML text or an object>}';
+  const withReport = '{"actor": "...", "reason": "...", "report": <JSON text or an object>}';
   app.get('/v1/rollouts', (context) => context.json({ rollouts: manager.status() }));
   app.post('/v1/rollouts', async (context) => {
     const { plan, ...by } = wire.parseMessage(
@@ -165,6 +166,14 @@ function addRolloutRoutes(app: Hono, { manager }: ControlAppOptions): void {
   );
   app.post('/v1/rollouts/:name/:command', async (context) => {
     const { name, command } = context.req.param();
+    if (command === 'accept') {
+      const { report, ...by } = wire.parseMessage(
+        wire.acceptSchema,
+        await json(context, wire.bodyMaxBytes.report),
+        withReport,
+      );
+      return context.json(await manager.accept(name, report, by));
+    }
     const body = await json(context, wire.bodyMaxBytes.plan);
     if (command === 'revise') {
       const { plan, ...by } = wire.parseMessage(wire.reviseSchema, body, withPlan);

@@ -81,10 +81,15 @@ export class ControlClient {
     return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/revise`, { ...by, plan });
   }
 
+  /** Hands over the report of an acceptance run: its JSON text, or the object. */
+  async accept(name: string, report: string | object, by: CommandBy): Promise<RolloutStatus> {
+    return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/accept`, { ...by, report });
+  }
+
   /** Any command that needs no more than who and why. */
   async command(
     name: string,
-    command: Exclude<CommandName, 'revise'>,
+    command: Exclude<CommandName, 'revise' | 'accept'>,
     by: CommandBy,
   ): Promise<RolloutStatus> {
     return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/${command}`, by);

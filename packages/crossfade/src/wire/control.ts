@@ -13,10 +13,12 @@ export const heartbeatIntervalMs = 2_000;
 /** Session records a gateway sends at once: one request a second carries more than one gateway makes. */
 export const recordBatchMax = 100;
 
-/** Bodies in bytes. A record with both latency lists full is under 200 kB, a plan a page of text. */
+/** Bodies in bytes. A record with both latency lists full is under 200 kB, a plan a page of text, an acceptance report
+ * with all its plots and worst cases under 2 MB. */
 export const bodyMaxBytes = {
   command: 64 * 1024,
   plan: 1024 * 1024,
+  report: 8 * 1024 * 1024,
   records: 24 * 1024 * 1024,
   drain: 4 * 1024 * 1024,
 } as const;
@@ -145,6 +147,7 @@ export const bySchema = z.object({ actor: id, reason: z.string().min(1).max(2_00
 
 export const commandNames = [
   'start',
+  'accept',
   'waive-acceptance',
   'advance',
   'approve',
@@ -161,6 +164,10 @@ const planText = z.union([z.string().max(bodyMaxBytes.plan), z.record(z.string()
 
 export const applySchema = z.object({ ...bySchema.shape, plan: planText });
 export const reviseSchema = applySchema;
+export const acceptSchema = z.object({
+  ...bySchema.shape,
+  report: z.union([z.string(), z.record(z.string(), z.unknown())]),
+});
 export const commandSchema = bySchema;
 
 export const decideSchema = z.object({ flag: id, context: z.record(z.string(), z.unknown()).default({}) });

@@ -15,6 +15,11 @@ export const errorTable = {
     retryable: false,
     meaning: 'A rollout in this state does not take this command.',
   },
+  EVIDENCE_INVALID: {
+    status: 422,
+    retryable: false,
+    meaning: 'An acceptance report was refused: it is none, or was changed since it was made.',
+  },
   ROLLOUT_UNKNOWN: { status: 404, retryable: false, meaning: 'No rollout has this name.' },
   ROLLOUT_CONFLICT: {
     status: 409,

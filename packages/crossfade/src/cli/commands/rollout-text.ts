@@ -1,6 +1,12 @@
 import { formatDurationMs } from '@crossfade/sdk/core/units';
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
-import type { HistoryEntry, ReceiptStatus, RolloutStatus } from '../../controller/rollout-status.ts';
+import { acceptedText } from '../../controller/event-text.ts';
+import type {
+  AcceptanceStatus,
+  HistoryEntry,
+  ReceiptStatus,
+  RolloutStatus,
+} from '../../controller/rollout-status.ts';
 
 /** A share as people read it. */
 export function shareText(shareBuckets: number): string {
@@ -19,6 +25,7 @@ export function statusText(status: RolloutStatus): string {
     stage,
     stages,
     holding,
+    acceptance,
     verdict,
     receipt,
   } = status;
@@ -32,10 +39,20 @@ export function statusText(status: RolloutStatus): string {
       `  stage ${stage.name} (${stage.index + 1} of ${stages.length}), share ${shareText(stage.shareBuckets)}, ${bake}`,
     );
   }
+  if (acceptance !== null) lines.push(...acceptanceLines(acceptance));
   if (holding !== null) lines.push(`  holding: ${holding}`);
   if (verdict !== null) lines.push(`  verdict ${verdict.verdict}: ${verdict.sentence}`);
   if (receipt !== null) lines.push(...receiptLines(receipt));
   return lines.join('\n');
+}
+
+function acceptanceLines({ evidence, waivers }: AcceptanceStatus): readonly string[] {
+  return [
+    ...(evidence === null ? [] : [`  ${acceptedText(evidence)}`]),
+    ...waivers.map(
+      ({ gates, actor, reason }) => `  waived by ${actor.name}: ${gates.join(', ')} (${reason})`,
+    ),
+  ];
 }
 
 /** What a rollback left, a few lines. */

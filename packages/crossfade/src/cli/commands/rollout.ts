@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type CommandBy, ControlClient } from '../../server/control-client.ts';
-import type { CommandName } from '../../wire/control.ts';
+import { bodyMaxBytes, type CommandName } from '../../wire/control.ts';
 import { type CommandIo, say } from '../command-io.ts';
 import { readInput } from '../read-input.ts';
 import { resolveDataDir } from '../data-folder.ts';
@@ -14,7 +14,11 @@ interface ByOptions extends CommonOptions {
 }
 
 /** Commands that need no more than a name, who and why. */
-const plainCommands: readonly { word: string; command: Exclude<CommandName, 'revise'>; does: string }[] = [
+const plainCommands: readonly {
+  word: string;
+  command: Exclude<CommandName, 'revise' | 'accept'>;
+  does: string;
+}[] = [
   { word: 'start', command: 'start', does: 'Begin: wait for acceptance, then for the first stage.' },
   {
     word: 'waive',
@@ -53,6 +57,14 @@ export function addRollout(program: Command, io: CommandIo): void {
   ]).action(async (name: string, file: string, options: ByOptions) => {
     const plan = await readInput(file);
     const status = await (await clientOf(options)).revise(name, plan, by(options, io));
+    say(io, options.json === true, { json: status, text: statusText(status) });
+  });
+  byLeaf(rollout, 'accept <name> <report>', 'Hand over an acceptance report; it opens the first stage.', [
+    'crossfade accept --target ws://host/v1/listen --report report.json',
+    'crossfade rollout accept new-engine report.json',
+  ]).action(async (name: string, file: string, options: ByOptions) => {
+    const report = await readInput(file, bodyMaxBytes.report);
+    const status = await (await clientOf(options)).accept(name, report, by(options, io));
     say(io, options.json === true, { json: status, text: statusText(status) });
   });
   for (const { word, command, does } of plainCommands) {

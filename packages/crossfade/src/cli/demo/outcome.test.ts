@@ -47,6 +47,7 @@ function rollout(name: string, changes: Partial<RolloutStatus>): RolloutStatus {
     stage: null,
     stages: ['internal'],
     epoch: 1,
+    acceptance: null,
     holding: null,
     verdict: null,
     receipt: null,
