@@ -3,24 +3,38 @@ import { ToneDecoder } from '../signal/tone-decoder.ts';
 import { ToneGrid } from '../signal/tone-grid.ts';
 import { wordText } from '../signal/word-text.ts';
 import { DeepgramDriver } from './deepgram-driver.ts';
+import type { Drivers } from './driver.ts';
 import type { FixtureWord } from './listen-server.fixture.ts';
-import { profiles, type Profile } from './profile.ts';
+import type { Profile } from './profile.ts';
+import { ownScenarios } from './scenario-files.ts';
+import { parseScenario } from './scenario.ts';
+import { ToneProbe } from './tone-probe.ts';
 import type { AcceptanceReport } from './report.ts';
 import type { Requirement } from './requirement.ts';
-import { type AcceptanceOptions, runAcceptance } from './run-acceptance.ts';
+import type { AcceptanceOptions } from './acceptance-options.ts';
+import { runAcceptance } from './run-acceptance.ts';
 import { remoteTarget } from './target.ts';
+
+const tiny = (name: string, durationMs: readonly [number, number]) =>
+  parseScenario(
+    JSON.stringify({ schema: 'crossfade.scenario/1', name, about: 'Of a test.', speech: { durationMs } }),
+    name,
+  );
+
+/** The suite's scenarios and two shorter ones. */
+export const testScenarios = [
+  ...(await ownScenarios()),
+  tiny('tiny-talk', [1_800, 1_800]),
+  tiny('tiny-turn', [1_000, 1_600]),
+];
 
 /** A handful of short sessions: a few seconds. */
 export const tinyProfile: Profile = {
-  ...profiles.smoke,
   name: 'tiny',
   limitMs: 20_000,
   lanes: 8,
-  talks: 2,
-  talkMs: 1_800,
-  turns: 6,
-  turnMs: [1_000, 1_600],
-  trialsPerClass: 0,
+  replicas: 1,
+  counts: { 'tiny-talk': 2, 'tiny-turn': 6 },
 };
 
 export const lenient: Requirement = {
@@ -32,13 +46,18 @@ export const lenient: Requirement = {
   ],
 };
 
+/** Stock clients alone. */
+export const stockDrivers: Drivers = { stock: (url) => new DeepgramDriver({ url }) };
+
 export function acceptRemote(
   url: string,
   options: Partial<AcceptanceOptions> = {},
 ): Promise<AcceptanceReport> {
   return runAcceptance({
     target: remoteTarget(url),
-    driver: new DeepgramDriver({ url }),
+    drivers: stockDrivers,
+    probe: new ToneProbe(),
+    scenarios: testScenarios,
     profile: tinyProfile,
     seed: 5,
     requirement: lenient,

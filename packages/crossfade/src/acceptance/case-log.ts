@@ -1,29 +1,22 @@
-import { samplesToMs } from '@crossfade/sdk/core/units';
 import { Histogram } from '../analysis/histogram.ts';
-import type { TrialOutcome, TrialSession } from './fault-trial.ts';
-import { shortSessionMs } from './metric-results.ts';
-import type { Observation } from './observation.ts';
+import { type BadCase, type CaseResult, isShort, type SessionCase } from './case-result.ts';
 import type { AcceptanceReport, WorstCase } from './report.ts';
-import type { SessionScore } from './score-session.ts';
 
 /** Cases that are shown with their timeline. */
 const worstMax = 8;
-/** Texts of one timeline; a session of a minute has fewer. */
-const timelineTextsMax = 120;
-const textCharactersMax = 300;
 /** Points of the tail plot and rows of the capture map: enough to see, small enough to mail. */
 const tailsMax = 4_000;
 const capturesMax = 40;
 
-type Badness = { readonly badness: number; readonly worst: WorstCase };
+type Captures = AcceptanceReport['plots']['captures'];
 
 /** Keeps what the report draws, bounded whatever the length of the run. */
 export class CaseLog {
   readonly #replayOf: (caseId: string) => string;
-  #worst: readonly Badness[] = [];
+  #worst: readonly BadCase[] = [];
   readonly #tails: number[] = [];
   readonly #stops = new Map<number, number>();
-  #captures: AcceptanceReport['plots']['captures'] = [];
+  #captures: Captures = [];
   /** How late each frame left, ms. */
   readonly #late = new Histogram();
 
@@ -32,7 +25,7 @@ export class CaseLog {
   }
 
   get worst(): WorstCase[] {
-    return this.#worst.map(({ worst }) => worst);
+    return this.#worst.map(({ worst }) => ({ ...worst, replay: this.#replayOf(worst.id) }));
   }
 
   /** How late the sender was, over all frames. */
@@ -48,85 +41,34 @@ export class CaseLog {
     };
   }
 
-  addSession(observation: Observation, { counts, capture }: SessionScore): void {
-    const { spec, problem, lateMs } = observation;
-    const ms = (samples: number): number => round(samplesToMs(samples, spec.script.sampleRate));
-    for (const each of lateMs) this.#late.add(Math.ceil(each));
-    const isShort = ms(counts.samplesOffered) <= shortSessionMs;
-    if (isShort && counts.missedTailMs !== null && this.#tails.length < tailsMax)
-      this.#tails.push(round(counts.missedTailMs));
-    if (counts.stopLatencyMs !== null)
-      this.#stops.set(counts.stopLatencyMs, (this.#stops.get(counts.stopLatencyMs) ?? 0) + 1);
-    const lost = capture.lostRanges.map(({ start, end }): [number, number] => [ms(start), ms(end)]);
-    if (lost.length > 0) {
-      const lostMs = (row: { lost: [number, number][] }): number =>
-        row.lost.reduce((sum, [start, end]) => sum + end - start, 0);
-      const rows = [...this.#captures, { id: spec.id, audioMs: ms(counts.samplesOffered), lost }];
-      this.#captures = rows.sort((a, b) => lostMs(b) - lostMs(a)).slice(0, capturesMax);
+  add(result: CaseResult): void {
+    const { bad } = result;
+    if (bad !== null) {
+      this.#worst = [...this.#worst, bad].sort((a, b) => b.badness - a.badness).slice(0, worstMax);
     }
-    const slowestMs = Math.max(0, ...counts.finalLatenciesMs, counts.stopLatencyMs ?? 0);
-    const faults: readonly (readonly [number, string])[] = [
-      [problem === null ? 0 : 1e6, problem?.reason ?? ''],
-      [ms(capture.lostSamples), `${ms(capture.lostSamples)} ms of audio lost`],
-      [counts.orphans * 2_000, `${counts.orphans} orphans`],
-      [counts.duplicateEntries * 2_000, `${counts.duplicateEntries} duplicate entries`],
-      [slowestMs > 1_500 ? slowestMs : 0, `slowest final after ${Math.round(slowestMs)} ms`],
-    ];
-    this.#consider(observation, capture.lostRanges, faults, null);
+    if (result.kind === 'session') this.#addSession(result);
   }
 
-  addTrial(outcome: TrialOutcome): void {
-    const { spec, failure, sessions } = outcome;
-    const worst = sessions.find((session) => session.failure !== '') ?? sessions[0];
-    if (worst === undefined) return;
-    const loss: readonly [number, string] = [
-      outcome.lossMs > 1_000 ? outcome.lossMs : 0,
-      `${round(outcome.lossMs)} ms of audio lost in the crash`,
-    ];
-    this.#consider(worst.observation, lostOf(worst), [[failure === '' ? 0 : 1e5, failure], loss], spec.id);
-  }
-
-  #consider(
-    { spec, texts, stoppedAtMs, endedAtMs }: Observation,
-    lost: readonly { readonly start: number; readonly end: number }[],
-    faults: readonly (readonly [badness: number, why: string])[],
-    trialId: string | null,
-  ): void {
-    const found = faults.filter(([badness]) => badness > 0);
-    if (found.length === 0) return;
-    const ms = (samples: number): number => round(samplesToMs(samples, spec.script.sampleRate));
-    const id = trialId ?? spec.id;
-    const worst: WorstCase = {
-      id,
-      scenario: spec.scenario,
-      why: found.map(([, why]) => why).join('; '),
-      replay: this.#replayOf(id),
-      audioMs: ms(spec.script.totalSamples),
-      stoppedAtMs: stoppedAtMs === null ? null : round(stoppedAtMs),
-      endedAtMs: round(endedAtMs),
-      faultAtMs: trialId === null ? null : round(endedAtMs),
-      lost: lost.map(({ start, end }) => ({ startMs: ms(start), endMs: ms(end) })),
-      texts: texts.slice(-timelineTextsMax).map(({ atMs, isFinal, start, end, text }) => ({
-        atMs: round(atMs),
-        final: isFinal,
-        startMs: ms(start),
-        endMs: ms(end),
-        text: text.slice(0, textCharactersMax),
-      })),
+  #addSession(result: SessionCase): void {
+    const { counts, sampleRate, lateMs, lostMs, isTimed } = result;
+    for (const [ms, count] of lateMs) this.#late.add(ms, count);
+    if (isShort(result) && counts.missedTailMs !== null && this.#tails.length < tailsMax)
+      this.#tails.push(Math.round(counts.missedTailMs * 10) / 10);
+    if (isTimed && counts.stopLatencyMs !== null)
+      this.#stops.set(counts.stopLatencyMs, (this.#stops.get(counts.stopLatencyMs) ?? 0) + 1);
+    if (lostMs.length === 0) return;
+    const audioMs = Math.round((counts.samplesOffered * 10_000) / sampleRate) / 10;
+    const row = {
+      id: result.id,
+      audioMs,
+      lost: lostMs.map(([start, end]): [number, number] => [start, end]),
     };
-    const badness = found.reduce((sum, [each]) => sum + each, 0);
-    this.#worst = [...this.#worst, { badness, worst }]
-      .sort((a, b) => b.badness - a.badness)
-      .slice(0, worstMax);
+    this.#captures = [...this.#captures, row]
+      .sort((a, b) => lengthOf(b.lost) - lengthOf(a.lost))
+      .slice(0, capturesMax);
   }
 }
 
-function lostOf({ observation, lossMs }: TrialSession): { start: number; end: number }[] {
-  if (lossMs <= 0) return [];
-  const end = observation.sentSamples;
-  return [{ start: Math.max(0, end - (lossMs * observation.spec.script.sampleRate) / 1_000), end }];
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
+function lengthOf(ranges: Captures[number]['lost']): number {
+  return ranges.reduce((sum, [start, end]) => sum + end - start, 0);
 }

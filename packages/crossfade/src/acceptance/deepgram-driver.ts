@@ -91,6 +91,10 @@ class ListenConnection implements DriverConnection {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('{"type":"CloseStream"}');
   }
 
+  finalize(): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('{"type":"Finalize"}');
+  }
+
   hangUp(): void {
     this.#socket.terminate();
   }

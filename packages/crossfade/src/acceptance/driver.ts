@@ -60,6 +60,10 @@ export interface DriverConnection {
   send(samples: Int16Array): boolean;
   /** Says that no audio follows and asks for the rest. */
   stop(): void;
+  /** Asks for a final of everything so far, and goes on. Absent where the protocol has no such thing. */
+  finalize?(): void;
+  /** Loses the network; the connection goes on by itself where it was. Absent: it cannot. */
+  drop?(): void;
   /** Hangs up at once; `onEnd` follows. */
   hangUp(): void;
 }
@@ -79,4 +83,12 @@ export interface Driver {
   connect(sampleRate: number, listener: DriverListener): DriverConnection;
   /** What the target kept of a session; null: it keeps nothing, or does not answer. Never rejects. */
   readStored(sessionId: string): Promise<StoredSession | null>;
+}
+
+/** The clients that a target is tested with. `url` is the target's, or that of a proxy or a copy of it. */
+export interface Drivers {
+  /** Keeps nothing and sends nothing twice. */
+  stock(url: string): Driver;
+  /** Takes its session up again after a lost connection; absent where the target cannot. */
+  resuming?(url: string): Driver;
 }

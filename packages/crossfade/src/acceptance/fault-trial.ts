@@ -1,29 +1,30 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { messageOf } from '@crossfade/sdk/core/errors';
 import { samplesToMs } from '@crossfade/sdk/core/units';
-import type { ToneGrid } from '../signal/tone-grid.ts';
 import type { Driver, StoredSession } from './driver.ts';
+import { inject, wait } from './fault-injection.ts';
 import type { Observation } from './observation.ts';
-import type { TrialSpec } from './profile.ts';
-import { provenCapture } from './proven-capture.ts';
+import { arrivalMs, staggerMs, type TrialSpec } from './plan.ts';
 import { scoreSession } from './score-session.ts';
 import { type LiveSpeech, speak } from './speak.ts';
-import type { TargetProcess } from './target.ts';
+import type { Target } from './target.ts';
 import { emptyView, settle, show, stalePartialMs } from './transcript-view.ts';
 
 /** What became of one session of a trial. */
 export interface TrialSession {
   readonly observation: Observation;
-  /** Audio captured before the crash that nobody can read after it, ms. */
+  /** Audio captured before the fault that nobody can read after it, ms. */
   readonly lossMs: number;
   /** Empty: recovered. */
   readonly failure: string;
+  /** When the fault came, ms from the session's origin. */
+  readonly faultAtMs: number;
 }
 
 export interface TrialOutcome {
   readonly spec: TrialSpec;
   readonly recovered: boolean;
-  /** The target did not come back: nothing more can be tested. */
+  /** The target did not come back: nothing more can be tested on it. */
   readonly isGone: boolean;
   /** Of the worst session, ms. */
   readonly lossMs: number;
@@ -38,35 +39,36 @@ export const recoveryLimitMs = 30_000;
 const pollMs = 250;
 /** The process is back when it is asked: a session that it does not know by then is gone. */
 const unknownLimitMs = 2_000;
-/** Sessions of a trial start apart, so that the crash meets each at another phase of its chunks and commits. */
-const staggerMs = 350;
-/** A second crash comes this long after the process is back: it is reading its journal then. */
-const secondCrashMs = 150;
 
 export interface TrialOptions {
   readonly spec: TrialSpec;
-  readonly process: TargetProcess;
+  readonly target: Target;
   readonly driver: Driver;
   readonly clock: Clock;
-  readonly grid: ToneGrid;
   readonly signal?: AbortSignal;
 }
 
-/** Speaks, kills, waits for the restart, and reads what is left. Rejects when it is aborted. */
+/** Speaks, breaks, waits until it is whole, and reads what is left. Rejects when it is aborted. */
 export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
   const { spec, clock } = options;
   const speeches: LiveSpeech[] = [];
+  const begunAtMs: number[] = [];
+  const apartMs = Math.min(staggerMs, arrivalMs / spec.sessions.length);
   for (const session of spec.sessions) {
+    begunAtMs.push(clock.monotonicMs());
     speeches.push(speak({ ...options, spec: session }));
-    await wait(clock, staggerMs);
+    await wait(clock, apartMs);
   }
   await momentOf(spec, speeches, clock);
   options.signal?.throwIfAborted();
   const produced = speeches.map((speech) => speech.producedSamples());
-  const killedAtMs = clock.monotonicMs();
-  const gone = await killAndAwait(options).then(() => '', messageOf);
+  const brokenAtMs = clock.monotonicMs();
+  const gone = await inject({ ...options, speeches }).then(() => '', messageOf);
   const sessions = await Promise.all(
-    speeches.map((speech, i) => outcomeOf(options, speech, produced[i]!, killedAtMs)),
+    speeches.map(async (speech, i) => ({
+      ...(await outcomeOf(options, speech, produced[i]!, brokenAtMs)),
+      faultAtMs: brokenAtMs - begunAtMs[i]!,
+    })),
   );
   options.signal?.throwIfAborted();
   const failure = gone === '' ? (sessions.find((session) => session.failure !== '')?.failure ?? '') : gone;
@@ -80,45 +82,39 @@ export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
   };
 }
 
-/** Rejects when the process does not come back. */
-async function killAndAwait({ spec, process, clock }: TrialOptions): Promise<void> {
-  process.kill();
-  await process.back();
-  if (spec.fault !== 'crash-twice') return;
-  await wait(clock, secondCrashMs);
-  process.kill();
-  await process.back();
-}
-
 /** Waits for the moment of the fault. */
 async function momentOf(spec: TrialSpec, speeches: readonly LiveSpeech[], clock: Clock): Promise<void> {
   const first = speeches[0];
-  if (spec.fault === 'crash-in-stop') await first?.stopped;
+  if (spec.moment === 'stop') await first?.stopped;
   else {
     await wait(clock, spec.atMs);
-    if (spec.fault === 'crash-in-partial') await first?.nextPartial();
+    if (spec.moment === 'partial') await first?.nextPartial();
   }
 }
+
+type Outcome = Omit<TrialSession, 'faultAtMs'>;
 
 async function outcomeOf(
   options: TrialOptions,
   speech: LiveSpeech,
   produced: number,
-  killedAtMs: number,
-): Promise<TrialSession> {
+  brokenAtMs: number,
+): Promise<Outcome> {
   const observation = await speech.over;
-  if (observation.problem === null) return survived(observation, options.clock, killedAtMs);
-  const stored = await finished(options, speech.sessionId, killedAtMs);
+  if (observation.problem === null) return survived(options, observation, brokenAtMs);
+  const stored = await finished(options, speech.sessionId, brokenAtMs);
   return broken(observation, stored, produced);
 }
 
 /** The session went on through the fault: its client must have everything, once. */
-function survived(observation: Observation, clock: Clock, killedAtMs: number): TrialSession {
+function survived({ clock, spec }: TrialOptions, observation: Observation, brokenAtMs: number): Outcome {
   const { counts, capture } = scoreSession(observation);
-  const tookMs = clock.monotonicMs() - killedAtMs;
-  const lossMs = samplesToMs(capture.lostSamples, observation.spec.script.sampleRate);
+  const { sampleRate } = observation.spec.speech;
+  const tookMs = clock.monotonicMs() - brokenAtMs;
+  const lossMs = samplesToMs(capture.lostSamples, sampleRate);
+  const limitMs = recoveryLimitMs + spec.lastsMs + samplesToMs(observation.sentSamples, sampleRate);
   const failure =
-    tookMs > recoveryLimitMs + samplesToMs(observation.sentSamples, observation.spec.script.sampleRate)
+    tookMs > limitMs
       ? `took ${Math.round(tookMs)} ms`
       : firstOf([
           [counts.orphans, 'orphans'],
@@ -130,17 +126,17 @@ function survived(observation: Observation, clock: Clock, killedAtMs: number): T
 }
 
 /** The connection broke: what the target kept of the session is what the person has. */
-function broken(observation: Observation, stored: StoredSession | null, produced: number): TrialSession {
-  const { script } = observation.spec;
+function broken(observation: Observation, stored: StoredSession | null, produced: number): Outcome {
+  const { speech } = observation.spec;
   const finals = observation.texts.filter(({ isFinal }) => isFinal);
   const readable = stored?.samplesReadable ?? Math.max(0, ...finals.map(({ end }) => end));
-  const lossMs = samplesToMs(Math.max(0, produced - readable), script.sampleRate);
+  const lossMs = samplesToMs(Math.max(0, produced - readable), speech.sampleRate);
   if (stored === null) {
     const failure = 'the connection broke and the target kept no session to go on with or to read';
     return { observation, lossMs, failure };
   }
   if (!stored.isEnded) return { observation, lossMs, failure: 'the stored session was not finished in time' };
-  const capture = provenCapture(script, stored.entries, stored.samplesReadable);
+  const capture = speech.capture(stored.entries, stored.samplesReadable);
   // A word that the crash cut in two cannot be read whole.
   const missing = capture.missingWords.filter(({ end }) => end <= stored.samplesReadable).length;
   const view = stored.entries.reduce((shown, entry) => show(shown, entry, 0), emptyView);
@@ -157,13 +153,13 @@ function broken(observation: Observation, stored: StoredSession | null, produced
 async function finished(
   { driver, clock, signal }: TrialOptions,
   sessionId: string | null,
-  killedAtMs: number,
+  brokenAtMs: number,
 ): Promise<StoredSession | null> {
   if (sessionId === null) return null;
   const askedAtMs = clock.monotonicMs();
   for (;;) {
     const stored = await driver.readStored(sessionId);
-    const isLate = clock.monotonicMs() - killedAtMs > recoveryLimitMs;
+    const isLate = clock.monotonicMs() - brokenAtMs > recoveryLimitMs;
     if (stored?.isEnded === true || isLate || signal?.aborted === true) return stored;
     if (stored === null && clock.monotonicMs() - askedAtMs > unknownLimitMs) return null;
     await wait(clock, pollMs);
@@ -173,8 +169,4 @@ async function finished(
 function firstOf(counts: readonly (readonly [count: number, what: string])[]): string {
   const found = counts.find(([count]) => count > 0);
   return found === undefined ? '' : `${found[0]} ${found[1]}`;
-}
-
-function wait(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => void clock.after(delayMs, resolve));
 }

@@ -1,22 +1,10 @@
 import { evidenceOf } from '../analysis/evidence.ts';
 import { MetricAggregate } from '../analysis/metrics.ts';
-import { formatValue, type MetricId, metricSpecs, type MetricUnit } from '../analysis/metric-spec.ts';
+import { formatValue, metricSpecs, type MetricUnit } from '../analysis/metric-spec.ts';
 import type { EvidenceResult } from '../analysis/verdict.ts';
-import type { SessionScore } from './score-session.ts';
-import { sessionRecordOf, type TrialCounts, trialRecordOf } from './suite-record.ts';
-
-/** The acceptance metrics, in the order they are reported; stop latency is the second half of finalization latency. */
-export const acceptanceMetricIds = [
-  'capture-completeness',
-  'orphan-rate',
-  'finalization-latency',
-  'stop-latency',
-  'missed-tail',
-  'recovery-success',
-  'duplicate-artifacts',
-  'durability-loss',
-] as const satisfies readonly MetricId[];
-export type AcceptanceMetricId = (typeof acceptanceMetricIds)[number];
+import { type AcceptanceMetricId, acceptanceMetricIds, shortSessionMs } from './metric-ids.ts';
+import { type CaseResult, isShort, type SessionCase } from './case-result.ts';
+import { sessionRecordOf, trialRecordOf } from './suite-record.ts';
 
 /** One line of the verdict table. */
 export interface MetricResult {
@@ -34,9 +22,6 @@ export interface MetricResult {
   readonly observer: string;
   readonly sentence: string;
 }
-
-/** The longest tail of a session of at most 5 s, ms: that is what bounds it. */
-export const shortSessionMs = 5_000;
 
 const socketObserver = 'black box: the socket';
 const observers: Readonly<Record<AcceptanceMetricId, string>> = {
@@ -61,17 +46,19 @@ export class RunTotals {
   #heardWords = 0;
   #failedSessions = 0;
 
-  addSession(id: string, sampleRate: number, score: SessionScore, failure: string): void {
-    const record = sessionRecordOf(id, sampleRate, score.counts, failure);
-    this.#proven.add(record);
-    this.#declared.add(sessionRecordOf(id, sampleRate, score.declared, failure));
-    if (score.counts.samplesOffered * 1_000 <= shortSessionMs * sampleRate) this.#short.add(record);
-    this.#heardWords += score.capture.heardWords;
-    if (failure !== '') this.#failedSessions += 1;
+  add(result: CaseResult): void {
+    if (result.kind === 'trial') this.#trials.add(trialRecordOf(result));
+    else this.#addSession(result);
   }
 
-  addTrial(id: string, sampleRate: number, trial: TrialCounts): void {
-    this.#trials.add(trialRecordOf(id, sampleRate, trial));
+  #addSession(result: SessionCase): void {
+    const { counts, declared, heardWords, failure } = result;
+    const record = sessionRecordOf(result, counts);
+    this.#proven.add(record);
+    this.#declared.add(sessionRecordOf(result, { ...counts, ...declared }));
+    if (isShort(result)) this.#short.add(record);
+    this.#heardWords += heardWords;
+    if (failure !== '') this.#failedSessions += 1;
   }
 
   get sessions(): number {

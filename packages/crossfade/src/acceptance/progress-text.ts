@@ -1,15 +1,20 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
-import { planRun, type Profile } from './profile.ts';
-import type { Progress } from './run-acceptance.ts';
+import { groupThousands } from '../analysis/metric-spec.ts';
+import type { RunPlan } from './plan.ts';
+import type { Profile } from './profile.ts';
+import type { Progress } from './acceptance-options.ts';
 import type { Target } from './target.ts';
 
 /** What will be done and how long it takes, said before it starts. */
-export function planText(profile: Profile, target: Target, seed: number): string {
-  const { talks, turns, trials, expectedMs } = planRun(profile, target, seed);
-  const sessions = `${talks.length} talks of ${formatDurationMs(profile.talkMs)}, ${turns.length} short turns`;
+export function planText(plan: RunPlan, profile: Profile, target: Target): string {
   const system = target.system === 'direct' ? 'direct' : 'behind the gateway';
-  return `Testing ${target.name}, ${system}: ${sessions}, ${trials.length} faults; about ${formatDurationMs(expectedMs)}, at most ${formatDurationMs(profile.limitMs)}.`;
+  const count = (batches: readonly { readonly count: number }[]): string =>
+    groupThousands(batches.reduce((sum, batch) => sum + batch.count, 0));
+  const names = [...plan.sessions, ...plan.trials].map(({ scenario }) => scenario.name);
+  const first = `Testing ${target.name}, ${system}: ${count(plan.sessions)} sessions and ${count(plan.trials)} faults of ${new Set(names).size} scenarios; about ${formatDurationMs(plan.expectedMs)}, at most ${formatDurationMs(profile.limitMs)}.`;
+  const rest = plan.notRun.map(({ scenario, why }) => `Not run: ${scenario}, because ${why}.`);
+  return [first, ...rest].join('\n');
 }
 
 /** A line at most so often: enough to see that it lives. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { jsonDigest } from '../analysis/json-digest.ts';
 import { metricSpecs } from '../analysis/metric-spec.ts';
-import { acceptanceMetricIds } from './metric-results.ts';
+import { acceptanceMetricIds } from './metric-ids.ts';
 import { requiredLevels } from './requirement.ts';
 
 const ms = z.number();
@@ -62,7 +62,7 @@ export const reportSchema = z
     run: z.object({
       suite: z.string().describe('Version of the suite.'),
       profile: z.string(),
-      probe: z.literal('tone'),
+      probe: z.enum(['tone', 'speech', 'recordings']),
       case: z.string().nullable(),
       seed: z.number(),
       corpusDigest: z.string().describe('SHA-256 of everything that was planned to be said and broken.'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EvidenceResult } from '../analysis/verdict.ts';
-import type { AcceptanceMetricId } from './metric-results.ts';
+import type { AcceptanceMetricId } from './metric-ids.ts';
 import { judge, parseRequirement, parseWaivers, type Requirement } from './requirement.ts';
 
 const lines = (results: Partial<Record<AcceptanceMetricId, EvidenceResult>>) =>

@@ -2,7 +2,7 @@ import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import type { EvidenceResult } from '../analysis/verdict.ts';
-import { type AcceptanceMetricId, acceptanceMetricIds, type MetricResult } from './metric-results.ts';
+import { type AcceptanceMetricId, acceptanceMetricIds } from './metric-ids.ts';
 
 /** How far a metric must be shown. */
 export const requiredLevels = ['within-limits', 'certified'] as const;
@@ -71,9 +71,14 @@ export function parseWaivers(words: readonly string[]): readonly Waiver[] {
 /** `passed` exits 0, `failed` 1, `evidence-missing` 2, `could-not-run` 3. */
 export type RunResult = 'passed' | 'failed' | 'evidence-missing' | 'could-not-run';
 
+interface Judged {
+  readonly id: AcceptanceMetricId;
+  readonly result: EvidenceResult;
+}
+
 /** What the metrics come to. A failure is never waived; what could not be measured passes by a waiver alone. */
 export function judge(
-  metrics: readonly Pick<MetricResult, 'id' | 'result'>[],
+  metrics: readonly Judged[],
   requirement: Requirement,
 ): { readonly result: RunResult; readonly short: readonly AcceptanceMetricId[] } {
   const failed = metrics.filter(({ result }) => result === 'failed');
@@ -82,7 +87,7 @@ export function judge(
   return { result: short.length > 0 ? 'evidence-missing' : 'passed', short };
 }
 
-function reaches({ id, result }: Pick<MetricResult, 'id' | 'result'>, requirement: Requirement): boolean {
+function reaches({ id, result }: Judged, requirement: Requirement): boolean {
   if (result === 'not-measurable') return requirement.waivers.some(({ metric }) => metric === id);
   const enough: readonly EvidenceResult[] =
     (requirement.levels[id] ?? requirement.level) === 'certified'

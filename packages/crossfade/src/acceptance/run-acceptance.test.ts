@@ -90,9 +90,9 @@ describe.concurrent('a server that shares no code with ours', () => {
   });
 
   it('runs one case alone, with the same audio as in the whole run', async ({ onTestFinished }) => {
-    const report = await acceptRemote(await serve(onTestFinished, honest), { caseId: 'short-turn-3' });
-    expect(report.run).toMatchObject({ sessions: 1, case: 'short-turn-3' });
-    await expect(acceptRemote('ws://127.0.0.1:1', { caseId: 'short-turn-99' })).rejects.toMatchObject({
+    const report = await acceptRemote(await serve(onTestFinished, honest), { caseId: 'tiny-turn-3' });
+    expect(report.run).toMatchObject({ sessions: 1, case: 'tiny-turn-3' });
+    await expect(acceptRemote('ws://127.0.0.1:1', { caseId: 'tiny-turn-99' })).rejects.toMatchObject({
       code: 'USAGE',
     });
   });

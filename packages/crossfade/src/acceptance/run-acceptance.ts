@@ -1,83 +1,61 @@
 import { setMaxListeners } from 'node:events';
-import { cpus, totalmem } from 'node:os';
-import type { Clock } from '@crossfade/sdk/core/clock';
-import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
-import { ToneGrid } from '../signal/tone-grid.ts';
+import { messageOf } from '@crossfade/sdk/core/errors';
 import { CaseLog } from './case-log.ts';
+import type { AcceptanceOptions, Progress } from './acceptance-options.ts';
+import type { CaseResult, TrialCase } from './case-result.ts';
+import { type CaseStore, forgetful } from './case-store.ts';
 import type { Driver } from './driver.ts';
-import { runTrial, type TrialOutcome } from './fault-trial.ts';
+import { wait } from './fault-injection.ts';
+import { runTrial } from './fault-trial.ts';
+import { inLanes } from './lanes.ts';
+import { sessionCaseOf, trialCaseOf } from './make-case.ts';
 import { RunTotals } from './metric-results.ts';
 import type { Observation, SessionSpec } from './observation.ts';
-import { planRun, type Profile, type RunPlan, suiteSampleRate, type TrialSpec } from './profile.ts';
-import { type AcceptanceReport, notBuilt, titleOf, withDigest } from './report.ts';
-import { judge, type Requirement, type RunResult } from './requirement.ts';
+import { type Batch, onlyCase, planRun, type RunPlan, sessionOf, type TrialSpec } from './plan.ts';
+import { reportOf } from './report-of.ts';
+import type { AcceptanceReport } from './report.ts';
+import { parseScenario } from './scenario.ts';
 import { scoreSession } from './score-session.ts';
 import { speak } from './speak.ts';
 import type { Target } from './target.ts';
 
-export interface AcceptanceOptions {
-  readonly target: Target;
-  readonly driver: Driver;
-  readonly profile: Profile;
-  readonly seed: number;
-  readonly requirement: Requirement;
-  /** Version of the suite, for the report. */
-  readonly suite: string;
-  readonly clock: Clock;
-  /** Runs this case alone: a session or a fault trial of the plan. */
-  readonly caseId?: string;
-  /** How a case is run again, for the report. */
-  readonly replayOf?: (caseId: string) => string;
-  /** Aborted: the run stops and answers what it has, marked partial. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
-}
-
-export interface Progress {
-  readonly phase: 'first contact' | 'sessions' | 'faults';
-  readonly done: number;
-  readonly of: number;
-}
-
-/** A frame that leaves later than this makes latencies of the sender's, not the target's. */
-const senderLateMsMax = 100;
 /** After so many sessions in a row that were not taken, the rest would not be either. */
 const refusedInARowMax = 10;
+
+/** What is said first, to see who is there. */
+const firstContact = parseScenario(
+  JSON.stringify({
+    schema: 'crossfade.scenario/1',
+    name: 'first-contact',
+    about: 'One short session before everything else.',
+    speech: { durationMs: [1_500, 2_500] },
+  }),
+  'the first contact',
+);
+
+/** The plan of a run with these options, for whoever wants to show it first. Throws USAGE. */
+export function planOf(options: AcceptanceOptions): RunPlan {
+  const canResume = options.drivers.resuming !== undefined;
+  return onlyCase(planRun({ ...options, canResume }), options.caseId);
+}
 
 /**
  * Runs a plan against a target and answers the report. Rejects only for what the caller asked wrongly (USAGE); a
  * target that cannot be tested is a report with the result `could-not-run`.
  */
 export async function runAcceptance(options: AcceptanceOptions): Promise<AcceptanceReport> {
-  const plan = chosenPlan(planRun(options.profile, options.target, options.seed), options.caseId);
-  return new AcceptanceRun(options, plan).run();
-}
-
-/** The whole plan, or the one case that was asked for. */
-function chosenPlan(plan: RunPlan, caseId: string | undefined): RunPlan {
-  if (caseId === undefined) return plan;
-  const isIt = ({ id }: { readonly id: string }): boolean => id === caseId;
-  const chosen = {
-    ...plan,
-    talks: plan.talks.filter(isIt),
-    turns: plan.turns.filter(isIt),
-    trials: plan.trials.filter(isIt),
-  };
-  if (chosen.talks.length + chosen.turns.length + chosen.trials.length > 0) return chosen;
-  const examples = [...plan.talks.slice(0, 1), ...plan.turns.slice(0, 1), ...plan.trials].map(({ id }) => id);
-  throw new CrossfadeError(
-    'USAGE',
-    `Expected --case to name a case of this profile and target (${examples.join(', ')} and the like), got "${caseId}".`,
-  );
+  return new AcceptanceRun(options, planOf(options)).run();
 }
 
 class AcceptanceRun {
   readonly #options: AcceptanceOptions;
   readonly #plan: RunPlan;
+  readonly #store: CaseStore;
   readonly #totals = new RunTotals();
   readonly #log: CaseLog;
-  readonly #trials: TrialOutcome[] = [];
-  readonly #grid = new ToneGrid(suiteSampleRate);
+  readonly #trials: TrialCase[] = [];
+  /** Cases that an earlier run completed. */
+  readonly #done = new Set<string>();
   readonly #stopper = new AbortController();
   readonly #startedAtMs: number;
   #build: string | null = null;
@@ -88,6 +66,7 @@ class AcceptanceRun {
   constructor(options: AcceptanceOptions, plan: RunPlan) {
     this.#options = options;
     this.#plan = plan;
+    this.#store = options.store ?? forgetful;
     this.#startedAtMs = options.clock.monotonicMs();
     // Each open session listens; the profile bounds how many.
     setMaxListeners(0, this.#stopper.signal);
@@ -105,6 +84,7 @@ class AcceptanceRun {
     );
     let unreachable: string | null = null;
     try {
+      for (const result of this.#store.earlier()) this.#fold(result);
       unreachable = await this.#firstContact();
       if (unreachable === null) await this.#runPlan();
     } catch (error) {
@@ -124,10 +104,9 @@ class AcceptanceRun {
 
   /** One short session before everything else: answers why nothing can be tested there, or null. */
   async #firstContact(): Promise<string | null> {
-    const { profile, seed, target } = this.#options;
     this.#tell('first contact', 0, 1);
-    const [spec] = planRun({ ...profile, talks: 0, turns: 1, trialsPerClass: 0 }, target, seed + 1).turns;
-    const observation = await this.#speak(spec as SessionSpec);
+    const spec = sessionOf(firstContact, 'first-contact-1', { ...this.#options, canResume: false });
+    const observation = await this.#speak(spec);
     this.#build = observation.accepted?.build ?? null;
     if (observation.problem === null) return null;
     const hasSpoken = observation.texts.length > 0;
@@ -135,66 +114,113 @@ class AcceptanceRun {
   }
 
   async #runPlan(): Promise<void> {
-    const { talks, turns, trials } = this.#plan;
-    await this.#speakAll([...talks, ...turns]);
-    for (const [i, trial] of trials.entries()) {
-      this.#stopper.signal.throwIfAborted();
-      this.#tell('faults', i, trials.length);
-      await this.#runTrial(trial);
-    }
-    if (trials.length > 0) this.#tell('faults', trials.length, trials.length);
+    await this.#speakAll();
+    await this.#breakAll();
   }
 
-  /** Sessions in lanes: each lane speaks one after the other, and starts at a phase of its own. */
-  async #speakAll(specs: readonly SessionSpec[]): Promise<void> {
-    const waiting = [...specs];
+  /** Each scenario in lanes; a lane speaks one group after the other, and starts at a phase of its own. */
+  async #speakAll(): Promise<void> {
+    const { sessions } = this.#plan;
+    const of = sum(sessions);
     let done = 0;
-    const lane = async (place: number): Promise<void> => {
-      // Lanes that start together would stop together, and the target would see a load that no users make.
-      await this.#wait((place * 997) % 1_000);
-      for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) {
+    // Scenarios that ask for the same lanes go on side by side: nobody waits for the last session of each.
+    const lanesOf = ({ scenario }: Batch<SessionSpec>): number =>
+      scenario.lanes ?? this.#options.profile.lanes;
+    for (const lanes of new Set(sessions.map(lanesOf))) {
+      const batches = sessions.filter((batch) => lanesOf(batch) === lanes);
+      const started = new Set<number>();
+      await inLanes(this.#groups(batches), Math.min(lanes, sum(batches)), async (group, place) => {
         this.#stopper.signal.throwIfAborted();
-        this.#score(await this.#speak(spec));
-        done += 1;
-        this.#tell('sessions', done, specs.length);
-      }
-    };
-    const lanes = Math.min(this.#options.profile.lanes, specs.length);
-    await Promise.all(Array.from({ length: lanes }, (_, place) => lane(place)));
+        // Lanes that start together would stop together, and the target would see a load that no users make.
+        if (!started.has(place)) await wait(this.#options.clock, (place * 997) % 1_000);
+        started.add(place);
+        await Promise.all(
+          group.map(async (spec) => {
+            if (!this.#done.has(spec.id)) this.#score(await this.#speak(spec));
+            done += 1;
+            this.#tell('sessions', done, of);
+          }),
+        );
+      });
+    }
   }
 
-  async #runTrial(spec: TrialSpec): Promise<void> {
-    const { target, driver, clock } = this.#options;
-    const process = target.processes.find(({ name }) => name === spec.process);
-    if (process === undefined) return;
-    const signal = this.#stopper.signal;
-    const outcome = await runTrial({ spec, process, driver, clock, grid: this.#grid, signal });
-    this.#trials.push(outcome);
-    this.#totals.addTrial(spec.id, suiteSampleRate, outcome);
-    this.#log.addTrial(outcome);
+  /** Sessions that begin together, one group after the other; made when their turn comes. */
+  *#groups(batches: readonly Batch<SessionSpec>[]): Generator<readonly SessionSpec[], void> {
+    for (const { scenario, count, spec } of batches) {
+      for (let first = 1; first <= count; first += scenario.together) {
+        const size = Math.min(scenario.together, count - first + 1);
+        yield Array.from({ length: size }, (_, i) => spec(first + i));
+      }
+    }
+  }
+
+  async #breakAll(): Promise<void> {
+    const { trials } = this.#plan;
+    const of = sum(trials);
+    if (of === 0) return;
+    let done = 0;
+    this.#tell('faults', 0, of);
+    const targets = await this.#copies(Math.min(this.#options.profile.replicas, of));
+    try {
+      await inLanes(interleaved(trials), targets.length, async (spec, place) => {
+        this.#stopper.signal.throwIfAborted();
+        if (!this.#done.has(spec.id)) await this.#runTrial(spec, targets[place] as Target);
+        done += 1;
+        this.#tell('faults', done, of);
+      });
+    } finally {
+      await Promise.all(targets.slice(1).map((target) => target.stop()));
+    }
+  }
+
+  async #copies(count: number): Promise<readonly Target[]> {
+    const { target } = this.#options;
+    const { another } = target;
+    if (another === undefined) return [target];
+    return [target, ...(await Promise.all(Array.from({ length: count - 1 }, () => another())))];
+  }
+
+  async #runTrial(spec: TrialSpec, target: Target): Promise<void> {
+    const { clock } = this.#options;
+    const driver = this.#driver(spec.sessions[0]?.client, target.url);
+    const outcome = await runTrial({ spec, target, driver, clock, signal: this.#stopper.signal });
+    this.#keep(trialCaseOf(outcome));
     if (outcome.isGone) this.#stop(outcome.failure);
   }
 
+  #driver(client: SessionSpec['client'] | undefined, url: string): Driver {
+    const { drivers } = this.#options;
+    return (client === 'resuming' ? drivers.resuming?.(url) : undefined) ?? drivers.stock(url);
+  }
+
   #speak(spec: SessionSpec): Promise<Observation> {
-    const { driver, clock } = this.#options;
-    return speak({ spec, driver, clock, grid: this.#grid, signal: this.#stopper.signal }).over;
+    const { clock, target } = this.#options;
+    const driver = this.#driver(spec.client, target.url);
+    return speak({ spec, driver, clock, signal: this.#stopper.signal }).over;
   }
 
   #score(observation: Observation): void {
     // A session that we cut ourselves says nothing of the target.
     if (this.#stopper.signal.aborted) return;
-    const score = scoreSession(observation);
-    const failure = observation.problem?.reason ?? '';
-    this.#totals.addSession(observation.spec.id, suiteSampleRate, score, failure);
-    this.#log.addSession(observation, score);
-    this.#refusedInARow = observation.accepted === null ? this.#refusedInARow + 1 : 0;
+    const result = sessionCaseOf(observation, scoreSession(observation));
+    this.#keep(result);
+    this.#refusedInARow = result.wasTaken ? 0 : this.#refusedInARow + 1;
     if (this.#refusedInARow >= refusedInARowMax) {
-      this.#stop(`${refusedInARowMax} sessions in a row were not taken: ${failure}`);
+      this.#stop(`${refusedInARowMax} sessions in a row were not taken: ${result.failure}`);
     }
   }
 
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#options.clock.after(delayMs, resolve));
+  #keep(result: CaseResult): void {
+    this.#store.keep(result);
+    this.#fold(result);
+  }
+
+  #fold(result: CaseResult): void {
+    this.#done.add(result.id);
+    this.#totals.add(result);
+    this.#log.add(result);
+    if (result.kind === 'trial') this.#trials.push(result);
   }
 
   #tell(phase: Progress['phase'], done: number, of: number): void {
@@ -202,82 +228,29 @@ class AcceptanceRun {
   }
 
   #report(startedAt: string, unreachable: string | null): AcceptanceReport {
-    const { target, driver, profile, seed, suite, clock, caseId, requirement } = this.#options;
-    const totals = this.#totals;
-    const whyNoFaults =
-      unreachable !== null
-        ? 'the run ended at its first contact'
-        : target.processes.length === 0
-          ? 'the target belongs to somebody else and cannot be killed; --spawn or --pipeline starts one that can'
-          : 'no fault was made in this run';
-    const results = totals.results(whyNoFaults);
-    const { result: judged, short } = judge(results, requirement);
-    const isNothing = unreachable !== null || totals.sessions + totals.trials === 0;
-    const result: RunResult = isNothing ? 'could-not-run' : judged;
-    const late = this.#log.senderLateMs;
-    return withDigest({
-      schema: 'crossfade.acceptance/1',
-      result,
-      sentence: sentenceOf(result, results, short, unreachable ?? this.#cutShort),
-      partial: isNothing || this.#cutShort !== null,
-      system: target.system,
-      target: { name: target.name, protocol: driver.protocol, build: this.#build },
-      run: {
-        suite,
-        profile: profile.name,
-        probe: 'tone',
-        case: caseId ?? null,
-        seed,
-        corpusDigest: this.#plan.corpusDigest,
-        startedAt,
-        tookMs: Math.round(clock.monotonicMs() - this.#startedAtMs),
-        machine: {
-          platform: `${process.platform} ${process.arch}`,
-          node: process.version,
-          cpus: cpus().length,
-          memoryBytes: totalmem(),
-        },
-        sessions: totals.sessions,
-        failedSessions: totals.failedSessions,
-        audioMs: Math.round(totals.offeredMs),
-        trials: totals.trials,
-        senderLateMs: late,
-        senderWasLate: late.p99 > senderLateMsMax,
-      },
-      metrics: results.map((metric) => ({
-        ...metric,
-        title: titleOf(metric.id),
-        required: requirement.levels[metric.id] ?? requirement.level,
-        reached: !short.includes(metric.id),
-        waiver: requirement.waivers.find((waiver) => waiver.metric === metric.id)?.reason ?? null,
-      })),
-      trials: this.#trials.map(({ spec, recovered, lossMs, failure }) => ({
-        id: spec.id,
-        fault: spec.fault,
-        process: spec.process,
-        recovered,
-        lossMs: Math.round(lossMs * 10) / 10,
-        failure,
-      })),
-      plots: { ...this.#log.plots, latencies: totals.latencies.map(([value, count]) => [value, count]) },
-      worst: this.#log.worst,
-      notBuilt: [...notBuilt],
+    return reportOf({
+      options: this.#options,
+      plan: this.#plan,
+      totals: this.#totals,
+      log: this.#log,
+      trials: this.#trials,
+      build: this.#build,
+      startedAt,
+      tookMs: this.#options.clock.monotonicMs() - this.#startedAtMs,
+      unreachable,
+      cutShort: this.#cutShort,
     });
   }
 }
 
-function sentenceOf(
-  result: RunResult,
-  metrics: readonly { readonly id: string; readonly result: string }[],
-  short: readonly string[],
-  cutShort: string | null,
-): string {
-  const failed = metrics.filter((metric) => metric.result === 'failed').map(({ id }) => id);
-  const end = cutShort === null ? '' : ` The run ended early: ${cutShort.replace(/[.]$/, '')}.`;
-  if (result === 'could-not-run')
-    return `Nothing could be tested: ${(cutShort ?? 'no session ran').replace(/[.]$/, '')}.`;
-  if (result === 'failed') return `Failed: ${failed.join(', ')}.${end}`;
-  if (result === 'evidence-missing')
-    return `Nothing failed, but evidence is missing: ${short.join(', ')}.${end}`;
-  return `Passed: every metric reaches what is required.${end}`;
+/** Trials of all batches in turns, so that a run that is stopped has tried a bit of everything. */
+function* interleaved(batches: readonly Batch<TrialSpec>[]): Generator<TrialSpec, void> {
+  const longest = Math.max(0, ...batches.map(({ count }) => count));
+  for (let number = 1; number <= longest; number++) {
+    for (const { count, spec } of batches) if (number <= count) yield spec(number);
+  }
+}
+
+function sum(batches: readonly Batch<unknown>[]): number {
+  return batches.reduce((total, { count }) => total + count, 0);
 }

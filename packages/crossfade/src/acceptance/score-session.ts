@@ -1,12 +1,8 @@
 import { samplesToMs } from '@crossfade/sdk/core/units';
-import type { ProbeScript } from '../signal/probe-script.ts';
-import { wordCount } from '../signal/tone-code.ts';
-import { wordIndex } from '../signal/word-text.ts';
-import type { Hypothesis } from '../transcript/hypothesis.ts';
 import { MetricCounter } from '../transcript/metric-counter.ts';
 import type { MetricCounts } from '../transcript/session-record.ts';
-import type { Observation, SeenText } from './observation.ts';
-import { provenCapture, type ProvenCapture } from './proven-capture.ts';
+import type { Observation } from './observation.ts';
+import type { ProvenCapture } from './proven-capture.ts';
 import { emptyView, settle, show, stalePartialMs } from './transcript-view.ts';
 
 /** What one session brings to the metrics. */
@@ -25,9 +21,10 @@ export interface SessionScore {
  */
 export function scoreSession(observation: Observation): SessionScore {
   const { spec, texts, stoppedAtMs, doneAtMs, endedAtMs } = observation;
-  const { script } = spec;
-  const offered = observation.problem === null ? observation.sentSamples : script.totalSamples;
-  const dueMs = (sample: number): number => samplesToMs(sample, script.sampleRate);
+  const { speech } = spec;
+  const offered = observation.problem === null ? observation.sentSamples : speech.totalSamples;
+  const lengthMs = (samples: number): number => samplesToMs(samples, speech.sampleRate);
+  const dueMs = (sample: number): number => lengthMs(sample) / spec.pace;
   const counter = new MetricCounter();
   let view = emptyView;
   let hasStopped = false;
@@ -37,17 +34,17 @@ export function scoreSession(observation: Observation): SessionScore {
       counter.stop(stoppedAtMs);
     }
     view = show(view, text, text.atMs);
-    const hypothesis = withTrueTimes(text, script);
+    const hypothesis = speech.withTrueTimes(text);
     if (text.isFinal) counter.final(hypothesis, text.atMs, dueMs);
     else counter.partial(hypothesis, text.atMs, dueMs);
   }
   view = settle(view, endedAtMs + stalePartialMs);
   const finals = texts.filter(({ isFinal }) => isFinal);
-  const capture = provenCapture(script, finals, offered);
+  const capture = speech.capture(finals, offered);
   const declared: MetricCounts = {
     ...counter.counts({
       samplesOffered: offered,
-      sampleRate: script.sampleRate,
+      sampleRate: speech.sampleRate,
       saidDone: doneAtMs !== null,
       orphanOpen: true,
     }),
@@ -58,7 +55,7 @@ export function scoreSession(observation: Observation): SessionScore {
     ...declared,
     missedTailMs: worseTail(
       declared.missedTailMs,
-      dueMs(unheardTail(capture, counter.lastFinalEnd, offered)),
+      lengthMs(unheardTail(capture, counter.lastFinalEnd, offered)),
     ),
     samplesCovered: offered - capture.lostSamples,
   };
@@ -80,17 +77,4 @@ function unheardTail(
 
 function worseTail(declaredMs: number | null, provenMs: number): number | null {
   return declaredMs === null ? null : Math.max(declaredMs, provenMs);
-}
-
-/** The same text with the generator's word times, where its words are ours. */
-function withTrueTimes(text: SeenText, script: ProbeScript): Hypothesis {
-  const first = script.words[0];
-  const words = text.words.map((word) => {
-    const index = wordIndex(word.text.toLowerCase());
-    // Counters run on through a script, modulo their number; the place in the script is a subtraction.
-    const place = index === null || first === undefined ? -1 : (index - first.index + wordCount) % wordCount;
-    const truth = script.words[place];
-    return { text: word.text, start: truth?.start ?? word.start, end: truth?.end ?? word.end, confidence: 1 };
-  });
-  return { start: text.start, end: text.end, text: text.text, words };
 }

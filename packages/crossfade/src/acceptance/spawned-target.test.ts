@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { seededRandom } from '@crossfade/sdk/core/random';
 import { describe, expect, it } from 'vitest';
-import { lenient, metricOf, tinyProfile } from './acceptance.fixture.ts';
-import { DeepgramDriver } from './deepgram-driver.ts';
+import { lenient, metricOf, stockDrivers, testScenarios, tinyProfile } from './acceptance.fixture.ts';
 import { runAcceptance } from './run-acceptance.ts';
 import { spawnTarget } from './spawned-target.ts';
+import { ToneProbe } from './tone-probe.ts';
 
 const main = fileURLToPath(new URL('./listen-server-main.fixture.ts', import.meta.url));
 const command = `"${process.execPath}" --conditions=source --import=tsx "${main}" {port}`;
@@ -17,8 +17,10 @@ describe('a command that the suite starts', () => {
     try {
       const report = await runAcceptance({
         target,
-        driver: new DeepgramDriver({ url: target.url }),
-        profile: { ...tinyProfile, talks: 0, turns: 1, trialsPerClass: 1, sessionsPerTrial: 2 },
+        drivers: stockDrivers,
+        probe: new ToneProbe(),
+        scenarios: testScenarios,
+        profile: { ...tinyProfile, counts: { 'tiny-turn': 1, 'crash-twice': 1 } },
         seed: 2,
         caseId: 'server-crash-twice-1',
         requirement: lenient,
@@ -44,8 +46,10 @@ describe('a command that the suite starts', () => {
         ...target,
         processes: [{ ...gone, back: () => Promise.reject(new Error('It stays away.')) }],
       },
-      driver: new DeepgramDriver({ url: target.url }),
-      profile: { ...tinyProfile, talks: 0, turns: 1, trialsPerClass: 1, sessionsPerTrial: 1 },
+      drivers: stockDrivers,
+      probe: new ToneProbe(),
+      scenarios: testScenarios,
+      profile: { ...tinyProfile, counts: { 'tiny-turn': 1, 'crash-in-speech': 2 } },
       seed: 2,
       requirement: lenient,
       suite: '0.0.0-test',

@@ -37,6 +37,7 @@ export async function spawnTarget(
     name: command,
     system: 'direct',
     processes: [server],
+    faults: {},
     stop: () => server.stop(),
   };
 }

@@ -1,12 +1,8 @@
 import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
 import { msToSamples, samplesToMs } from '@crossfade/sdk/core/units';
-import { ProbeAudio } from '../signal/probe-audio.ts';
-import type { ToneGrid } from '../signal/tone-grid.ts';
 import type { Accepted, Driver, DriverConnection, SaidText, SessionBreak } from './driver.ts';
 import type { Observation, SeenText, SessionSpec } from './observation.ts';
 
-/** What browsers and phones send at once. */
-const frameMs = 40;
 /** From the stop to the goodbye: an orphan is one after 10 s, a recovery one after 30 s. */
 const goodbyeLimitMs = 30_000;
 /** A target that has not taken the session by then never will. */
@@ -22,8 +18,6 @@ export interface SpeakOptions {
   readonly spec: SessionSpec;
   readonly driver: Driver;
   readonly clock: Clock;
-  /** Shared by the sessions of one sample rate. */
-  readonly grid: ToneGrid;
   readonly signal?: AbortSignal;
 }
 
@@ -37,13 +31,15 @@ export interface LiveSpeech {
   producedSamples(): number;
   /** Resolves when the stop was said, or the session ended before. */
   readonly stopped: Promise<void>;
+  /** Loses the client's network, where its driver goes on by itself. */
+  drop(): void;
   /** Resolves with the next partial that has a text, or when the session is over. */
   nextPartial(): Promise<void>;
 }
 
 /**
- * Speaks one session at the pace of real time and writes down what comes back. Sample s is captured at origin + s / rate;
- * frames leave on that absolute schedule whatever happened before, and how late they left is part of the observation.
+ * Speaks one session at its pace and writes down what comes back. Sample s is captured at origin + s / rate / pace; frames
+ * leave on that absolute schedule whatever happened before, and how late they left is part of the observation.
  */
 export function speak(options: SpeakOptions): LiveSpeech {
   return new Speech(options);
@@ -53,7 +49,6 @@ class Speech implements LiveSpeech {
   readonly over: Promise<Observation>;
   readonly stopped: Promise<void>;
   readonly #options: SpeakOptions;
-  readonly #audio: ProbeAudio;
   readonly #originMs: number;
   readonly #connection: DriverConnection;
   readonly #texts: SeenText[] = [];
@@ -64,6 +59,8 @@ class Speech implements LiveSpeech {
   #accepted: Accepted | null = null;
   #acceptedAtMs = 0;
   #sent = 0;
+  /** The sample at which the client loses its connection; null: never, or done. */
+  #dropAt: number | null;
   #characters = 0;
   #stoppedAtMs: number | null = null;
   #doneAtMs: number | null = null;
@@ -73,10 +70,10 @@ class Speech implements LiveSpeech {
 
   constructor(options: SpeakOptions) {
     this.#options = options;
-    const { spec, driver, clock, grid, signal } = options;
+    const { spec, driver, clock, signal } = options;
     this.over = new Promise((resolve) => (this.#tellOver = resolve));
     this.stopped = new Promise((resolve) => (this.#tellStopped = resolve));
-    this.#audio = new ProbeAudio(spec.script, grid);
+    this.#dropAt = spec.dropAtShare === null ? null : Math.round(spec.dropAtShare * spec.speech.totalSamples);
     this.#originMs = clock.monotonicMs();
     this.#cancel = clock.after(acceptLimitMs, () =>
       this.#cut({
@@ -85,7 +82,7 @@ class Speech implements LiveSpeech {
       }),
     );
     this.#onAbort = () => this.#cut({ kind: 'died', reason: 'The run was stopped.' });
-    this.#connection = driver.connect(spec.script.sampleRate, {
+    this.#connection = driver.connect(spec.speech.sampleRate, {
       onAccepted: (accepted) => this.#onAccepted(accepted),
       onText: (text) => this.#onText(text),
       onDone: () => (this.#doneAtMs ??= this.#nowMs()),
@@ -100,8 +97,12 @@ class Speech implements LiveSpeech {
   }
 
   producedSamples(): number {
-    const { totalSamples, sampleRate } = this.#options.spec.script;
-    return Math.min(totalSamples, msToSamples(this.#nowMs(), sampleRate));
+    const { speech, pace } = this.#options.spec;
+    return Math.min(speech.totalSamples, msToSamples(this.#nowMs() * pace, speech.sampleRate));
+  }
+
+  drop(): void {
+    this.#connection.drop?.();
   }
 
   nextPartial(): Promise<void> {
@@ -122,21 +123,36 @@ class Speech implements LiveSpeech {
   /** Sends every frame that is due, then waits for the next one on the absolute schedule. */
   #sendDue(): void {
     const { clock, spec } = this.#options;
-    const { sampleRate, totalSamples } = spec.script;
-    const frameSamples = msToSamples(frameMs, sampleRate);
+    const { sampleRate, totalSamples } = spec.speech;
+    const frameSamples = msToSamples(spec.frameMs, sampleRate);
     while (this.#sent < totalSamples) {
       const end = Math.min(totalSamples, this.#sent + frameSamples);
-      const lateMs = this.#nowMs() - samplesToMs(end, sampleRate);
+      const lateMs = this.#nowMs() - samplesToMs(end, sampleRate) / spec.pace;
       // Timers fire on whole milliseconds; a frame that is due within this one goes now.
       if (lateMs < -1) {
         this.#cancel = clock.after(-lateMs, () => this.#sendDue());
         return;
       }
-      if (!this.#connection.send(this.#audio.read(this.#sent, end))) return;
+      if (this.#dropAt !== null && this.#sent >= this.#dropAt) {
+        this.#dropAt = null;
+        this.#connection.drop?.();
+      }
+      if (!this.#connection.send(spec.speech.read(this.#sent, end))) return;
       // What had to wait for the connection is not the sender's fault.
       this.#lateMs.push(Math.max(0, Math.min(lateMs, this.#nowMs() - this.#acceptedAtMs)));
       this.#sent = end;
     }
+    this.#sayStop();
+  }
+
+  #sayStop(): void {
+    const { clock, spec } = this.#options;
+    if (spec.stop === 'hang-up') {
+      this.#tellStopped();
+      this.#cut({ kind: 'died', reason: 'The client hung up, as it was to.' });
+      return;
+    }
+    if (spec.stop === 'finalize-and-close') this.#connection.finalize?.();
     this.#connection.stop();
     this.#stoppedAtMs = this.#nowMs();
     this.#tellStopped();
@@ -149,8 +165,8 @@ class Speech implements LiveSpeech {
   }
 
   #onText(text: SaidText): void {
-    const { script } = this.#options.spec;
-    const textsMax = textsMin + textsPerSecondMax * Math.ceil(script.totalSamples / script.sampleRate);
+    const { totalSamples, sampleRate } = this.#options.spec.speech;
+    const textsMax = textsMin + textsPerSecondMax * Math.ceil(totalSamples / sampleRate);
     this.#characters += text.text.length;
     if (
       this.#texts.length >= textsMax ||

@@ -1,11 +1,5 @@
 import type { MetricCounts, SessionRecord } from '../transcript/session-record.ts';
-
-/** What a fault trial found: one trial is one fault, its worst session decides. */
-export interface TrialCounts {
-  readonly recovered: boolean;
-  /** Audio produced before the crash that nobody can read after it, ms. Null: the trial had no crash. */
-  readonly lossMs: number | null;
-}
+import type { SessionCase, TrialCase } from './case-result.ts';
 
 /** Counts of a session in which nothing happened. */
 const nothing: MetricCounts = {
@@ -25,26 +19,21 @@ const nothing: MetricCounts = {
 };
 
 /** A session that the suite watched from outside, as a record that the metric module takes. */
-export function sessionRecordOf(
-  id: string,
-  sampleRate: number,
-  counts: MetricCounts,
-  failure: string,
-): SessionRecord {
-  return recordOf(id, sampleRate, counts, failure, null);
+export function sessionRecordOf(session: SessionCase, counts: MetricCounts): SessionRecord {
+  return recordOf(session, counts, session, null);
 }
 
-/** A fault trial as a record: it enters recovery and durability, and nothing else. */
-export function trialRecordOf(id: string, sampleRate: number, trial: TrialCounts): SessionRecord {
-  return recordOf(id, sampleRate, nothing, '', trial);
+/** A fault trial as a record: it enters recovery and, when something crashed, durability; nothing else. */
+export function trialRecordOf(trial: TrialCase): SessionRecord {
+  // Rates matter to audio alone, and a trial brings none.
+  return recordOf(trial, nothing, { sampleRate: 1, isTimed: false, failure: '' }, trial);
 }
 
 function recordOf(
-  id: string,
-  sampleRate: number,
+  { id }: { readonly id: string },
   counts: MetricCounts,
-  failure: string,
-  trial: TrialCounts | null,
+  { sampleRate, isTimed, failure }: Pick<SessionCase, 'sampleRate' | 'isTimed' | 'failure'>,
+  trial: TrialCase | null,
 ): SessionRecord {
   return {
     schema: 'crossfade.session/1',
@@ -61,7 +50,7 @@ function recordOf(
     model: '',
     sampleRate,
     // The suite paces; how late it was is reported with the run.
-    realTime: true,
+    realTime: isTimed,
     startedAtMs: 0,
     endedAtMs: 0,
     end: 'closed-by-client',

@@ -57,6 +57,7 @@ export async function startReference(kind: 'streaming' | 'legacy', behindGateway
     processes: behindGateway
       ? [process(kind, 'pipeline'), process(gatewayName, 'gateway')]
       : [process(kind, 'pipeline')],
+    faults: {},
     stop: async () => {
       await system.stop();
       await rm(dataDir, { recursive: true, force: true });

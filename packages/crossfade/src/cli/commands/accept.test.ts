@@ -7,7 +7,7 @@ import { type ListenServer, startListenServer } from '../../acceptance/listen-se
 import { type AcceptanceReport, isIntact } from '../../acceptance/report.ts';
 import { type Ran, run } from '../command-io.fixture.ts';
 
-const oneCase = ['--case', 'short-turn-2', '--seed', '4'];
+const oneCase = ['--case', 'short-turns-2', '--seed', '4'];
 const notMeasured = ['recovery-success', 'durability-loss', 'orphan-rate', 'finalization-latency'];
 const waivers = ['--waive', ...notMeasured.flatMap((id) => [id, 'not of this server'])];
 
@@ -51,7 +51,7 @@ describe('crossfade accept', () => {
       expect(failed.code).toBe(1);
       const report = JSON.parse(readFileSync(file('r.json'), 'utf8')) as AcceptanceReport;
       expect(isIntact(report)).toBe(true);
-      expect(report.worst[0]?.replay).toContain('--case short-turn-2 --seed 4');
+      expect(report.worst[0]?.replay).toContain('--case short-turns-2 --seed 4');
       expect(readFileSync(file('r.html'), 'utf8')).toContain('Not fit');
       expect(readFileSync(file('r.md'), 'utf8')).toContain(report.digest);
     } finally {

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { systemRandom } from '@crossfade/sdk/core/random';
-import { type ProfileName, profiles } from '../../acceptance/profile.ts';
+import { type Profile, type ProfileName, profiles } from '../../acceptance/profile.ts';
 import type { AcceptanceReport } from '../../acceptance/report.ts';
 import {
   parseRequirement,
@@ -12,6 +12,7 @@ import {
   type Requirement,
   type RunResult,
 } from '../../acceptance/requirement.ts';
+import type { AcceptanceOptions } from '../../acceptance/acceptance-options.ts';
 import { remoteTarget, type Target } from '../../acceptance/target.ts';
 import { type CommandIo, complain } from '../command-io.ts';
 import { exitCode, type ExitCode } from '../exit-code.ts';
@@ -91,10 +92,12 @@ const codeOf: Readonly<Record<RunResult, ExitCode>> = {
 };
 
 async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
-  const { runAcceptance } = await import('../../acceptance/run-acceptance.ts');
+  const { planOf, runAcceptance } = await import('../../acceptance/run-acceptance.ts');
   const { DeepgramDriver } = await import('../../acceptance/deepgram-driver.ts');
+  const { ToneProbe } = await import('../../acceptance/tone-probe.ts');
+  const { ownScenarios } = await import('../../acceptance/scenario-files.ts');
   const requirement = await requirementOf(options);
-  const base = profiles[options.profile];
+  const base: Profile = profiles[options.profile];
   const profile = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
   const query = queryOf(options.query ?? []);
   // With --json stdout is for the one object.
@@ -103,17 +106,21 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const target = await openTarget(options);
   try {
     const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
-    tell(planText(profile, target, options.seed));
     const key = io.env['CROSSFADE_TARGET_KEY'];
     const model = options.model ?? (options.pipeline === undefined ? undefined : 'tone');
-    const report = await runAcceptance({
+    const run: AcceptanceOptions = {
       target,
-      driver: new DeepgramDriver({
-        url: target.url,
-        query,
-        ...(key === undefined ? {} : { key }),
-        ...(model === undefined ? {} : { model }),
-      }),
+      drivers: {
+        stock: (url) =>
+          new DeepgramDriver({
+            url,
+            query,
+            ...(key === undefined ? {} : { key }),
+            ...(model === undefined ? {} : { model }),
+          }),
+      },
+      probe: new ToneProbe(),
+      scenarios: await ownScenarios(),
       profile,
       seed: options.seed,
       requirement,
@@ -123,7 +130,9 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
       replayOf: (caseId) => replayOf(options, caseId),
       signal: stopper,
       onProgress: progressTeller(systemClock, tell),
-    });
+    };
+    tell(planText(planOf(run), profile, target));
+    const report = await runAcceptance(run);
     await writeReports(report, options);
     if (report.result === 'could-not-run') io.err(`${pc.red('crossfade:')} ${report.sentence}`);
     const { reportTable } = await import('../../acceptance/report-table.ts');

@@ -1,0 +1,11 @@
+import type { CaseResult } from './case-result.ts';
+
+/** Where a run keeps its completed cases, so that a run that was stopped can go on. */
+export interface CaseStore {
+  /** Results of cases that a run before this one completed, in any order. */
+  earlier(): Iterable<CaseResult>;
+  keep(result: CaseResult): void;
+}
+
+/** Keeps nothing. */
+export const forgetful: CaseStore = { earlier: () => [], keep: () => undefined };

@@ -1,0 +1,118 @@
+import { cpus, totalmem } from 'node:os';
+import type { CaseLog } from './case-log.ts';
+import type { TrialCase } from './case-result.ts';
+import type { RunTotals } from './metric-results.ts';
+import type { RunPlan } from './plan.ts';
+import { type AcceptanceReport, notBuilt, titleOf, withDigest } from './report.ts';
+import { judge, type RunResult } from './requirement.ts';
+import type { AcceptanceOptions } from './acceptance-options.ts';
+
+/** A frame that leaves later than this makes latencies of the sender's, not the target's. */
+const senderLateMsMax = 100;
+
+/** Everything a run knows when it is over. */
+export interface RunFindings {
+  readonly options: AcceptanceOptions;
+  readonly plan: RunPlan;
+  readonly totals: RunTotals;
+  readonly log: CaseLog;
+  readonly trials: readonly TrialCase[];
+  readonly build: string | null;
+  readonly startedAt: string;
+  readonly tookMs: number;
+  /** Why nothing could be tested; null: it could. */
+  readonly unreachable: string | null;
+  /** Why the run ended before its plan; null: it did not. */
+  readonly cutShort: string | null;
+}
+
+/** The report of a run. */
+export function reportOf(findings: RunFindings): AcceptanceReport {
+  const { options, totals, log, trials, unreachable, cutShort } = findings;
+  const { target, requirement } = options;
+  const results = totals.results(whyNoFaults(findings));
+  const { result: judged, short } = judge(results, requirement);
+  const isNothing = unreachable !== null || totals.sessions + totals.trials === 0;
+  const result: RunResult = isNothing ? 'could-not-run' : judged;
+  return withDigest({
+    schema: 'crossfade.acceptance/1',
+    result,
+    sentence: sentenceOf(result, results, short, unreachable ?? cutShort),
+    partial: isNothing || cutShort !== null,
+    system: target.system,
+    target: {
+      name: target.name,
+      protocol: options.drivers.stock(target.url).protocol,
+      build: findings.build,
+    },
+    run: runOf(findings),
+    metrics: results.map((metric) => ({
+      ...metric,
+      title: titleOf(metric.id),
+      required: requirement.levels[metric.id] ?? requirement.level,
+      reached: !short.includes(metric.id),
+      waiver: requirement.waivers.find((waiver) => waiver.metric === metric.id)?.reason ?? null,
+    })),
+    trials: trials.map(({ id, fault, process: name, recovered, lossMs, failure }) => ({
+      id,
+      fault,
+      process: name,
+      recovered,
+      lossMs: Math.round((lossMs ?? 0) * 10) / 10,
+      failure,
+    })),
+    plots: { ...log.plots, latencies: totals.latencies.map(([value, count]) => [value, count]) },
+    worst: log.worst,
+    notBuilt: [...notBuilt],
+  });
+}
+
+function runOf({ options, plan, totals, log, startedAt, tookMs }: RunFindings): AcceptanceReport['run'] {
+  const { suite, profile, probe, caseId, seed } = options;
+  const late = log.senderLateMs;
+  return {
+    suite,
+    profile: profile.name,
+    probe: probe.kind,
+    case: caseId ?? null,
+    seed,
+    corpusDigest: plan.corpusDigest,
+    startedAt,
+    tookMs: Math.round(tookMs),
+    machine: {
+      platform: `${process.platform} ${process.arch}`,
+      node: process.version,
+      cpus: cpus().length,
+      memoryBytes: totalmem(),
+    },
+    sessions: totals.sessions,
+    failedSessions: totals.failedSessions,
+    audioMs: Math.round(totals.offeredMs),
+    trials: totals.trials,
+    senderLateMs: late,
+    senderWasLate: late.p99 > senderLateMsMax,
+  };
+}
+
+function whyNoFaults({ options, unreachable }: RunFindings): string {
+  if (unreachable !== null) return 'the run ended at its first contact';
+  return options.target.processes.length === 0
+    ? 'the target belongs to somebody else and cannot be killed; --spawn or --pipeline starts one that can'
+    : 'no fault was made in this run';
+}
+
+function sentenceOf(
+  result: RunResult,
+  metrics: readonly { readonly id: string; readonly result: string }[],
+  short: readonly string[],
+  cutShort: string | null,
+): string {
+  const failed = metrics.filter((metric) => metric.result === 'failed').map(({ id }) => id);
+  const end = cutShort === null ? '' : ` The run ended early: ${cutShort.replace(/[.]$/, '')}.`;
+  if (result === 'could-not-run')
+    return `Nothing could be tested: ${(cutShort ?? 'no session ran').replace(/[.]$/, '')}.`;
+  if (result === 'failed') return `Failed: ${failed.join(', ')}.${end}`;
+  if (result === 'evidence-missing')
+    return `Nothing failed, but evidence is missing: ${short.join(', ')}.${end}`;
+  return `Passed: every metric reaches what is required.${end}`;
+}
