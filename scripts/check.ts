@@ -43,9 +43,11 @@ async function failureOf(check: Check): Promise<string | null> {
   return null;
 }
 
-const lock = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as Lock;
+const locks = ['package-lock.json', 'bench/flags/package-lock.json'];
 const failures = new Map<string, string>();
-const locked = lockProblems(lock);
+const locked = locks.flatMap((path) =>
+  lockProblems(JSON.parse(readFileSync(`${root}${path}`, 'utf8')) as Lock),
+);
 if (locked.length > 0) failures.set('lock', locked.join('\n'));
 await Promise.all(
   checks.map(async (check) => {

@@ -73,10 +73,16 @@ function compileAttributeTest(comparison: Comparison): ContextTest {
     const read = attributeReader(attribute);
     return (context) => test(read(context));
   }
+  if (comparison.op === 'equals') return equalsOwn(attribute, comparison.value);
   const whenMissing = test(undefined);
   return (context) => {
     const holds = test(context[attribute]);
     // Whose property it is matters only when it changes the answer, and asking costs as much as the rest.
     return holds === whenMissing || Object.hasOwn(context, attribute) ? holds : whenMissing;
   };
+}
+
+/** The commonest comparison without the call of a test of its own. */
+function equalsOwn(attribute: string, expected: unknown): ContextTest {
+  return (context) => context[attribute] === expected && Object.hasOwn(context, attribute);
 }

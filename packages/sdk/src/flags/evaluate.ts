@@ -1,6 +1,6 @@
 import type { Attributes } from './attributes.ts';
-import type { CompiledRuleset } from './compile.ts';
-import type { Outcome } from './outcome.ts';
+import type { CompiledFlag, CompiledRuleset } from './compile.ts';
+import { lasting, type Outcome } from './outcome.ts';
 import type { EvaluationContext, EvaluationErrorCode, EvaluationResult } from './ruleset.ts';
 
 /** The revision of an evaluator that has no ruleset yet. */
@@ -22,14 +22,18 @@ export function evaluate(
   context?: EvaluationContext,
   ageMs = 0,
 ): EvaluationResult {
-  const { result, lease } = decide(compiled, flagKey, context);
-  return lease === undefined || ageMs < lease.durationMs ? result : lease.over;
+  const outcome = decide(compiled, flagKey, context);
+  return ageMs < outcome.leaseMs || outcome.leaseMs === Infinity ? outcome.result : outcome.over;
 }
 
 /** The decision before the lease is looked at, for callers that read a clock only when it matters. */
 export function decide(compiled: CompiledRuleset | undefined, flagKey: string, context: unknown): Outcome {
   const flag = compiled?.flags.get(flagKey);
-  if (flag === undefined) return noFlag(compiled, flagKey);
+  return flag === undefined ? decideMissing(compiled, flagKey) : decideFlag(flag, context);
+}
+
+/** The decision of one flag. */
+export function decideFlag(flag: CompiledFlag, context: unknown): Outcome {
   if (typeof context === 'object' && context !== null) {
     try {
       return flag.decide(context as Attributes);
@@ -44,7 +48,8 @@ export function decide(compiled: CompiledRuleset | undefined, flagKey: string, c
 /** Names are at most 256 characters; a longer one in a message would only be somebody's mistake repeated. */
 const shownLength = 256;
 
-function noFlag(compiled: CompiledRuleset | undefined, flagKey: unknown): Outcome {
+/** What a flag answers that is not there. */
+export function decideMissing(compiled: CompiledRuleset | undefined, flagKey: unknown): Outcome {
   if (compiled === undefined) {
     return failure(
       'PROVIDER_NOT_READY',
@@ -61,7 +66,7 @@ function noFlag(compiled: CompiledRuleset | undefined, flagKey: unknown): Outcom
 }
 
 function failure(errorCode: EvaluationErrorCode, errorMessage: string, revision: number): Outcome {
-  return {
-    result: { value: undefined, variant: undefined, reason: 'ERROR', revision, errorCode, errorMessage },
-  };
+  return lasting({
+    value: undefined, variant: undefined, reason: 'ERROR', revision, errorCode, errorMessage,
+  }); // prettier-ignore
 }

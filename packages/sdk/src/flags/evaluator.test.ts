@@ -139,6 +139,44 @@ test('a wall clock that steps back does not lengthen a lease; one that jumped, a
   expect(evaluator.evaluate('transcriber', bob).reason).toBe('STALE');
 });
 
+test('a wall clock that stands still, or steps back by just what passed, ends a lease within 64 decisions', () => {
+  const clock = new ManualClock();
+  const evaluator = new Evaluator({ clock, ruleset: canary(100_000, 1, { leaseMs: 60_000 }) });
+  evaluator.heard();
+  expect(evaluator.evaluate('transcriber', bob).variant).toBe('candidate');
+  clock.advance(60_000);
+  clock.stepWall(-60_000);
+  for (let at = 0; at < 64; at++) evaluator.value('transcriber', bob, null);
+  expect(evaluator.evaluate('transcriber', bob).reason).toBe('STALE');
+});
+
+test('a lease ends to the millisecond, however often it was asked before', () => {
+  const clock = new ManualClock();
+  const evaluator = new Evaluator({ clock, ruleset: canary(100_000, 1, { leaseMs: 100 }) });
+  evaluator.heard();
+  const variants = Array.from({ length: 101 }, () => {
+    const { variant } = evaluator.evaluate('transcriber', bob);
+    clock.advance(1);
+    return variant;
+  });
+  expect(variants).toEqual([...Array.from({ length: 100 }, () => 'candidate'), 'control']);
+});
+
+test('of twenty rules the first that matches decides, as of three', () => {
+  for (const count of [3, 16, 17, 20]) {
+    const rules = Array.from({ length: count }, (_, at) => ({
+      id: `rule-${at}`,
+      when: { attribute: 'level', op: 'atLeast', value: count - at } as const,
+      serve: { variant: 'candidate' },
+    }));
+    const evaluator = new Evaluator({ clock: new ManualClock(), ruleset: canary(0, 1, { rules }) });
+    for (let level = 1; level <= count; level++) {
+      expect(evaluator.evaluate('transcriber', { level }).rule).toBe(`rule-${count - level}`);
+    }
+    expect(evaluator.evaluate('transcriber', { level: 0 }).reason).toBe('DEFAULT');
+  }
+});
+
 test('a flag without a lease needs no control plane', () => {
   const evaluator = new Evaluator({ clock: new ManualClock(), ruleset: canary(100_000) });
   expect(evaluator.evaluate('transcriber', bob)).toMatchObject({ variant: 'candidate', reason: 'SPLIT' });

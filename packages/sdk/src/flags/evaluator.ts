@@ -4,8 +4,17 @@ import type { Json } from '../core/json.ts';
 import { compileRuleset, type CompiledRuleset } from './compile.ts';
 import { decide, noRevision } from './evaluate.ts';
 import { explainDecision } from './explain.ts';
+import type { Outcome } from './outcome.ts';
 import type { EvaluationContext, EvaluationResult, Ruleset } from './ruleset.ts';
 import { validateRuleset } from './validate.ts';
+
+/**
+ * One reading of both clocks serves this long by the wall clock alone, because each costs as much as the decision.
+ * A wall clock that steps back or jumps on leaves the stretch, and then both are read.
+ */
+const readingMs = 50;
+/** And for this many decisions, so that a wall clock that stands still cannot keep a lease alive. */
+const readingsMax = 64;
 
 /**
  * Decides in process from the last ruleset it was given: no network, no waiting, no exceptions.
@@ -17,6 +26,8 @@ export class Evaluator {
   readonly #clock: Clock;
   #compiled: CompiledRuleset | undefined;
   #heardAt: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
+  #reading = { wallMs: -Infinity, ageMs: Infinity };
+  #readingsLeft = 0;
 
   constructor(options: { readonly clock: Clock; readonly ruleset?: Ruleset }) {
     this.#clock = options.clock;
@@ -37,12 +48,15 @@ export class Evaluator {
         { detail: { path: 'revision', current: this.revision, got: valid.revision } },
       );
     }
-    if (valid.revision > this.revision) this.#compiled = compileRuleset(valid);
+    if (valid.revision > this.revision) {
+      this.#compiled = compileRuleset(valid);
+    }
   }
 
   /** The control plane was heard just now: every lease begins anew. */
   heard(): void {
     this.#heardAt = { wallMs: this.#clock.nowMs(), monotonicMs: this.#clock.monotonicMs() };
+    this.#readingsLeft = 0;
   }
 
   /** The revision in force; -1 before the first. */
@@ -69,14 +83,34 @@ export class Evaluator {
 
   /** Decides a flag for a context. Never throws; see `evaluate` for what the result says. */
   evaluate(flag: string, context?: EvaluationContext): EvaluationResult {
-    const { result, lease } = decide(this.#compiled, flag, context);
-    return lease === undefined || this.ageMs < lease.durationMs ? result : lease.over;
+    const outcome = decide(this.#compiled, flag, context);
+    return this.#isInForce(outcome) ? outcome.result : outcome.over;
   }
 
   /** Only the value; `fallback` when there is no such flag or no ruleset yet. */
   value(flag: string, context: EvaluationContext | undefined, fallback: Json): Json {
-    const { value } = this.evaluate(flag, context);
+    const outcome = decide(this.#compiled, flag, context);
+    const value = this.#isInForce(outcome) ? outcome.value : outcome.over.value;
     return value === undefined ? fallback : value;
+  }
+
+  #isInForce({ leaseMs }: Outcome): boolean {
+    return leaseMs === Infinity || this.#isHeardWithin(leaseMs);
+  }
+
+  #isHeardWithin(durationMs: number): boolean {
+    const wallMs = this.#clock.nowMs();
+    const passedMs = wallMs - this.#reading.wallMs;
+    if (passedMs < 0 || passedMs >= readingMs || this.#readingsLeft-- <= 0)
+      return this.#readAge(wallMs) < durationMs;
+    return this.#reading.ageMs + passedMs < durationMs;
+  }
+
+  #readAge(wallMs: number): number {
+    const { ageMs } = this;
+    this.#reading = { wallMs, ageMs };
+    this.#readingsLeft = readingsMax;
+    return ageMs;
   }
 
   /** The whole path of the decision in words, one step a line. For people; takes longer than deciding. */

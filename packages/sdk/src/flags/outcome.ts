@@ -7,9 +7,18 @@ import type { EvaluationErrorCode, EvaluationResult, Flag, Reason } from './rule
  * out what is already there and allocates nothing.
  */
 export interface Outcome {
+  /** The value of `result`, at hand: callers that want no more read one object. All outcomes have one shape. */
+  readonly value: Json | undefined;
   readonly result: EvaluationResult;
-  /** Absent where no lease applies: the default variant, and flags without a lease. */
-  readonly lease?: { readonly durationMs: number; readonly over: EvaluationResult };
+  /** Infinity where no lease applies: the default variant, and flags without a lease. */
+  readonly leaseMs: number;
+  /** What is answered once the lease is over. */
+  readonly over: EvaluationResult;
+}
+
+/** An outcome that no lease can end. */
+export function lasting(result: EvaluationResult): Outcome {
+  return Object.freeze({ value: result.value, result, leaseMs: Infinity, over: result });
 }
 
 /** The `rule` of a decision that an override made. No rule of a ruleset may begin with `@`. */
@@ -31,18 +40,16 @@ export class Outcomes {
   serve(variant: string, reason: Reason, rule?: string): Outcome {
     const result = this.#result(variant, reason, rule);
     const { leaseMs, defaultVariant } = this.#flag;
-    if (leaseMs === undefined || variant === defaultVariant) return Object.freeze({ result });
+    if (leaseMs === undefined || variant === defaultVariant) return lasting(result);
     const why = `The control plane was not heard for ${formatDurationMs(leaseMs)}, the lease of "${this.#name}": "${variant}" is not served until it is, the default "${defaultVariant}" is.`;
     const over = this.#result(defaultVariant, 'STALE', rule, { errorMessage: why });
-    return Object.freeze({ result, lease: Object.freeze({ durationMs: leaseMs, over }) });
+    return Object.freeze({ value: result.value, result, leaseMs, over });
   }
 
   /** Serves the default variant because something failed. */
   fail(errorCode: EvaluationErrorCode, why: string, rule?: string): Outcome {
     const errorMessage = `${why} The default "${this.#flag.defaultVariant}" of "${this.#name}" is served.`;
-    return Object.freeze({
-      result: this.#result(this.#flag.defaultVariant, 'ERROR', rule, { errorCode, errorMessage }),
-    });
+    return lasting(this.#result(this.#flag.defaultVariant, 'ERROR', rule, { errorCode, errorMessage }));
   }
 
   #result(
