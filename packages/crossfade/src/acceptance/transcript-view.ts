@@ -1,16 +1,26 @@
 import { normalizedText } from '../transcript/hypothesis.ts';
 import { overlapOf, type SampleRange } from '../transcript/range-set.ts';
-import type { SaidText } from './driver.ts';
+
+/** A text for the half-open sample range `[start, end)`; a final of silence has an empty one. */
+export interface ViewText extends SampleRange {
+  readonly isFinal: boolean;
+  readonly text: string;
+}
 
 /** What a person sees for one segment. */
 export interface ShownEntry extends SampleRange {
   readonly text: string;
 }
 
+/** The text that may still change, and since when a final stands beside it that should have replaced it. */
+export interface ShownPartial extends ShownEntry {
+  readonly besideSinceMs: number | null;
+}
+
 /** What is on the screen: entries that stay, and at most one text that may still change. */
 export interface TranscriptView {
   readonly entries: readonly ShownEntry[];
-  readonly partial: (ShownEntry & { readonly sinceMs: number }) | null;
+  readonly partial: ShownPartial | null;
   /** Entries ever shown, and those of them that repeat another. */
   readonly shown: number;
   readonly duplicates: number;
@@ -27,7 +37,7 @@ const keptEntriesMax = 256;
  * The view after a text came at `nowMs`. A final takes away the partial that it covers by half and more; a partial
  * replaces the partial before it. Pure: time is an argument, so that a page and a count of it agree.
  */
-export function show(view: TranscriptView, text: SaidText, nowMs: number): TranscriptView {
+export function show(view: TranscriptView, text: ViewText, nowMs: number): TranscriptView {
   const settled = settle(view, nowMs);
   if (!text.isFinal) return { ...settled, partial: partialOf(settled, text, nowMs) };
   const { partial } = settled;
@@ -46,18 +56,18 @@ export function show(view: TranscriptView, text: SaidText, nowMs: number): Trans
 
 /** The view at `nowMs` when nothing new came: a partial that outstayed its final has become a duplicate. */
 export function settle(view: TranscriptView, nowMs: number): TranscriptView {
-  const { partial } = view;
-  if (partial === null || nowMs - partial.sinceMs < stalePartialMs) return view;
-  if (!view.entries.some((entry) => isCovered(partial, entry))) return view;
+  const since = view.partial?.besideSinceMs ?? null;
+  if (since === null || nowMs - since < stalePartialMs) return view;
   return { ...view, partial: null, shown: view.shown + 1, duplicates: view.duplicates + 1 };
 }
 
-function partialOf(view: TranscriptView, text: SaidText, nowMs: number): TranscriptView['partial'] {
+function partialOf(view: TranscriptView, text: ViewText, nowMs: number): TranscriptView['partial'] {
   if (text.text === '') return null;
-  const { start, end } = text;
-  // A view that is told the same text again shows nothing new: it is there since it was first shown.
-  const since = view.partial !== null && overlapOf(view.partial, text) > 0 ? view.partial.sinceMs : nowMs;
-  return { start, end, text: text.text, sinceMs: since };
+  const partial = { start: text.start, end: text.end, text: text.text };
+  if (!view.entries.some((entry) => isCovered(partial, entry))) return { ...partial, besideSinceMs: null };
+  // A text of the same segment that is told again has been there since it was first shown.
+  const before = view.partial !== null && overlapOf(view.partial, text) > 0 ? view.partial : null;
+  return { ...partial, besideSinceMs: before?.besideSinceMs ?? nowMs };
 }
 
 function isCovered(range: SampleRange, by: SampleRange): boolean {
