@@ -52,10 +52,6 @@ const awaited = [
     paths: /^packages\/crossfade\/src\/analysis\/sequential\//,
     reason: 'the controller judges by thresholds until it keeps sequential evidence between looks',
   },
-  {
-    paths: /^packages\/crossfade\/src\/acceptance\/(chromium|rendered-count|transcript-page)\.ts$/,
-    reason: 'the suite counts what its view shows until it opens its page in a browser',
-  },
 ];
 
 /**

@@ -3,6 +3,7 @@ import type { CaseStore } from './case-store.ts';
 import type { Drivers } from './driver.ts';
 import type { Probe } from './probe.ts';
 import type { Profile } from './profile.ts';
+import type { Render } from './rendered-sample.ts';
 import type { Requirement } from './requirement.ts';
 import type { Scenario } from './scenario.ts';
 import type { Target } from './target.ts';
@@ -16,6 +17,10 @@ export interface AcceptanceOptions {
   readonly profile: Profile;
   readonly seed: number;
   readonly requirement: Requirement;
+  /** The build under test, for targets that do not say theirs. One that says another is not tested. */
+  readonly build?: string;
+  /** Shows a sample of sessions in a browser; absent: entries are counted by the view alone. */
+  readonly render?: Render;
   /** Version of the suite, for the report. */
   readonly suite: string;
   readonly clock: Clock;

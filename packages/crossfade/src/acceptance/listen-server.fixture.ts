@@ -21,6 +21,8 @@ export interface ListenBehaviour {
   onStop?(socket: WebSocket, finals: readonly string[]): void;
   /** Called with each frame of audio. */
   onAudio?(socket: WebSocket, bytes: number): void;
+  /** Says this build in its answer to the upgrade. */
+  readonly build?: string;
   /** Answers the upgrade with this status instead. */
   readonly status?: number;
 }
@@ -66,6 +68,8 @@ export function resultsText(
 export async function startListenServer(behaviour: ListenBehaviour, port = 0): Promise<ListenServer> {
   const http: Server = createServer((_request, response) => response.writeHead(404).end());
   const sockets = new WebSocketServer({ noServer: true });
+  if (behaviour.build !== undefined)
+    sockets.on('headers', (headers) => headers.push(`x-crossfade-build: ${behaviour.build}`));
   const queries: string[] = [];
   let sessions = 0;
   http.on('upgrade', (request, socket, head) => {

@@ -1,9 +1,10 @@
 import { cpus, totalmem } from 'node:os';
 import type { CaseLog } from './case-log.ts';
 import type { TrialCase } from './case-result.ts';
-import type { RunTotals } from './metric-results.ts';
+import type { MetricResult, RunTotals } from './metric-results.ts';
 import type { RunPlan } from './plan.ts';
 import { type AcceptanceReport, notBuilt, titleOf, withDigest } from './report.ts';
+import { type Rendered, viewObserver } from './rendered-sample.ts';
 import { judge, type RunResult } from './requirement.ts';
 import type { AcceptanceOptions } from './acceptance-options.ts';
 
@@ -18,6 +19,7 @@ export interface RunFindings {
   readonly log: CaseLog;
   readonly trials: readonly TrialCase[];
   readonly build: string | null;
+  readonly rendered: Rendered;
   readonly startedAt: string;
   readonly tookMs: number;
   /** Why nothing could be tested; null: it could. */
@@ -30,7 +32,9 @@ export interface RunFindings {
 export function reportOf(findings: RunFindings): AcceptanceReport {
   const { options, totals, log, trials, unreachable, cutShort } = findings;
   const { target, requirement } = options;
-  const results = totals.results(whyNoFaults(findings));
+  const results = totals
+    .results(whyNoFaults(findings))
+    .map((metric) => (metric.id === 'duplicate-artifacts' ? rendered(metric, findings.rendered) : metric));
   const { result: judged, short } = judge(results, requirement);
   const isNothing = unreachable !== null || totals.sessions + totals.trials === 0;
   const result: RunResult = isNothing ? 'could-not-run' : judged;
@@ -63,8 +67,17 @@ export function reportOf(findings: RunFindings): AcceptanceReport {
     })),
     plots: { ...log.plots, latencies: totals.latencies.map(([value, count]) => [value, count]) },
     worst: log.worst,
+    rendered: findings.rendered,
     notBuilt: [...notBuilt],
   });
+}
+
+/** A page that shows other entries than the view counts makes the count worthless. */
+function rendered(metric: MetricResult, page: Rendered): MetricResult {
+  const observer = viewObserver(page);
+  if (page.disagreeing === 0) return { ...metric, observer };
+  const sentence = `In ${page.disagreeing} of ${page.sessions} sessions ${page.browser} showed other entries than the view counted.`;
+  return { ...metric, observer, result: 'failed', sentence };
 }
 
 function runOf({ options, plan, totals, log, startedAt, tookMs }: RunFindings): AcceptanceReport['run'] {

@@ -93,6 +93,14 @@ export function exampleReport(changes: Partial<AcceptanceReport> = {}): Acceptan
         ],
       },
     ],
+    rendered: {
+      browser: 'Chromium 156.0',
+      why: '',
+      sessions: 12,
+      entries: 40,
+      duplicates: 0,
+      disagreeing: 0,
+    },
     notBuilt: [...notBuilt],
     ...changes,
   };

@@ -92,6 +92,16 @@ export const reportSchema = z
         .describe('Sessions that lost audio, the worst first.'),
     }),
     worst: z.array(worstCase),
+    rendered: z
+      .object({
+        browser: z.string().nullable().describe('Null: no browser showed anything, and `why` says why.'),
+        why: z.string(),
+        sessions: z.number(),
+        entries: z.number().describe('Entries that stood on the page.'),
+        duplicates: z.number(),
+        disagreeing: z.number().describe('Sessions in which the page and the view counted differently.'),
+      })
+      .describe('What a real browser showed of a sample of sessions.'),
     notBuilt: z.array(z.string()).describe('What this suite does not test yet.'),
     digest: z
       .string()
@@ -108,7 +118,6 @@ export const notBuilt: readonly string[] = [
   'faults other than SIGKILL: resets, stalls, black holes, throttling, full disks',
   'white-box observers: journal and events of the target are not read',
   'what power loss adds to a crash',
-  'the rendered page: duplicates are counted on the view, not in a browser',
 ];
 
 /** Binds a report to what it says. */

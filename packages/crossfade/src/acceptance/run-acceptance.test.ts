@@ -75,6 +75,46 @@ describe.concurrent('a server that shares no code with ours', () => {
     expect(report.result).toBe('evidence-missing');
   });
 
+  it('names the build it was told of, and what a browser showed', async ({ onTestFinished }) => {
+    const url = await serve(onTestFinished, honest);
+    const seen: number[] = [];
+    const report = await acceptRemote(url, {
+      build: 'sha256:1',
+      render: (sessions) => {
+        seen.push(...sessions.map((texts) => texts.length));
+        const counts = sessions.map((texts) => ({ shown: texts.length, duplicates: 0 }));
+        return Promise.resolve({ browser: 'Chromium 1', counts });
+      },
+    });
+    expect(report.target.build).toBe('sha256:1');
+    expect(seen.length).toBe(report.run.sessions);
+    expect(report.rendered).toMatchObject({ browser: 'Chromium 1', sessions: seen.length, disagreeing: 0 });
+    expect(metricOf(report, 'duplicate-artifacts').observer).toContain(
+      'sessions rendered in Chromium 1 show the same',
+    );
+  });
+
+  it('fails where a browser shows other entries than the view counts', async ({ onTestFinished }) => {
+    const report = await acceptRemote(await serve(onTestFinished, honest), {
+      render: (sessions) =>
+        Promise.resolve({ browser: 'Chromium 1', counts: sessions.map(() => ({ shown: 9, duplicates: 1 })) }),
+    });
+    expect(metricOf(report, 'duplicate-artifacts')).toMatchObject({
+      result: 'failed',
+      sentence: expect.stringContaining('Chromium 1 showed other entries'),
+    });
+  });
+
+  it('says so when no browser showed anything', async ({ onTestFinished }) => {
+    const report = await acceptRemote(await serve(onTestFinished, honest), {
+      render: () => Promise.resolve({ browser: null, why: 'Expected a browser, found none.' }),
+    });
+    expect(metricOf(report, 'duplicate-artifacts')).toMatchObject({
+      result: 'within-limits',
+      observer: expect.stringContaining('by the reducer alone (Expected a browser, found none)'),
+    });
+  });
+
   it('fails on an entry that comes twice', async ({ onTestFinished }) => {
     const report = await acceptRemote(
       await serve(onTestFinished, {
@@ -119,6 +159,13 @@ describe.concurrent('a server that shares no code with ours', () => {
 });
 
 describe.concurrent('a target that cannot be tested', () => {
+  it('is said so when it is another build than the one to be tested', async ({ onTestFinished }) => {
+    const url = await serve(onTestFinished, { ...honest, build: 'b1' });
+    const report = await acceptRemote(url, { build: 'b2' });
+    expect(report).toMatchObject({ result: 'could-not-run', target: { build: 'b1' } });
+    expect(report.sentence).toContain('Expected build b2, the target says it is b1');
+  });
+
   it('is said so when nobody is there', async () => {
     const report = await acceptRemote('ws://127.0.0.1:1/v1/listen');
     expect(report).toMatchObject({ result: 'could-not-run', partial: true });

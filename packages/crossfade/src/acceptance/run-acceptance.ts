@@ -12,6 +12,7 @@ import { sessionCaseOf, trialCaseOf } from './make-case.ts';
 import { RunTotals } from './metric-results.ts';
 import type { Observation, SessionSpec } from './observation.ts';
 import { type Batch, onlyCase, planRun, type RunPlan, sessionOf, type TrialSpec } from './plan.ts';
+import { type Rendered, RenderedSample } from './rendered-sample.ts';
 import { reportOf } from './report-of.ts';
 import type { AcceptanceReport } from './report.ts';
 import { parseScenario } from './scenario.ts';
@@ -54,6 +55,7 @@ class AcceptanceRun {
   readonly #totals = new RunTotals();
   readonly #log: CaseLog;
   readonly #trials: TrialCase[] = [];
+  readonly #rendered = new RenderedSample();
   /** Cases that an earlier run completed. */
   readonly #done = new Set<string>();
   readonly #stopper = new AbortController();
@@ -94,7 +96,7 @@ class AcceptanceRun {
       cancel();
       signal?.removeEventListener('abort', onAbort);
     }
-    return this.#report(startedAt, unreachable);
+    return this.#report(startedAt, unreachable, await this.#rendered.compare(this.#options.render));
   }
 
   #stop(why: string): void {
@@ -107,7 +109,10 @@ class AcceptanceRun {
     this.#tell('first contact', 0, 1);
     const spec = sessionOf(firstContact, 'first-contact-1', { ...this.#options, canResume: false });
     const observation = await this.#speak(spec);
-    this.#build = observation.accepted?.build ?? null;
+    const said = observation.accepted?.build ?? null;
+    const { build = said } = this.#options;
+    this.#build = said ?? build;
+    if (said !== build && said !== null) return `Expected build ${build}, the target says it is ${said}`;
     if (observation.problem === null) return null;
     const hasSpoken = observation.texts.length > 0;
     return hasSpoken && observation.problem.kind === 'died' ? null : observation.problem.reason;
@@ -203,7 +208,9 @@ class AcceptanceRun {
   #score(observation: Observation): void {
     // A session that we cut ourselves says nothing of the target.
     if (this.#stopper.signal.aborted) return;
-    const result = sessionCaseOf(observation, scoreSession(observation));
+    const score = scoreSession(observation);
+    const result = sessionCaseOf(observation, score);
+    this.#rendered.add(observation, score);
     this.#keep(result);
     this.#refusedInARow = result.wasTaken ? 0 : this.#refusedInARow + 1;
     if (this.#refusedInARow >= refusedInARowMax) {
@@ -227,7 +234,7 @@ class AcceptanceRun {
     this.#options.onProgress?.({ phase, done, of });
   }
 
-  #report(startedAt: string, unreachable: string | null): AcceptanceReport {
+  #report(startedAt: string, unreachable: string | null, rendered: Rendered): AcceptanceReport {
     return reportOf({
       options: this.#options,
       plan: this.#plan,
@@ -235,6 +242,7 @@ class AcceptanceRun {
       log: this.#log,
       trials: this.#trials,
       build: this.#build,
+      rendered,
       startedAt,
       tookMs: this.#options.clock.monotonicMs() - this.#startedAtMs,
       unreachable,

@@ -29,6 +29,8 @@ export interface Target {
   readonly url: string;
   /** What the report names: an address or a command. */
   readonly name: string;
+  /** The build as whoever starts the target knows it; what the target says itself is held against it. */
+  readonly build?: string;
   readonly system: 'direct' | 'behind-gateway';
   /** Empty: it belongs to somebody else and cannot be killed. */
   readonly processes: readonly TargetProcess[];

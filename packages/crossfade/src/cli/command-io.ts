@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import pc from 'picocolors';
 import { exitCode, type ExitCode, exitCodeOf } from './exit-code.ts';
@@ -43,4 +44,18 @@ export function complain(io: CommandIo, json: boolean, error: unknown): void {
   }
   if (io.env['CROSSFADE_DEBUG'] === '1' && error instanceof Error) io.err(error.stack ?? '');
   io.exit(exitCodeOf(error));
+}
+
+/** Who asks, for the audit: the name given, else the user's. */
+export function actorName(given: string | undefined, io: CommandIo): string {
+  return given ?? io.env['USER'] ?? userName();
+}
+
+/** A process without an entry in the user database still has a name for the audit. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
 }

@@ -22,6 +22,8 @@ export async function runCommandLine(argv: readonly string[], io: CommandIo): Pr
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
     complain(io, argv.includes('--json'), asUsage(error));
+    // There 1 and 2 are verdicts on a target; nothing that was asked wrongly may look like one.
+    if (argv[0] === 'accept') io.exit(exitCode.couldNotRun);
   }
 }
 

@@ -16,10 +16,11 @@ const backLimitMs = 30_000;
 /** The reference pipeline on the tone engine, in processes of its own, in a folder that goes when the run is over. */
 export async function startReference(kind: 'streaming' | 'legacy', behindGateway: boolean): Promise<Target> {
   const dataDir = await mkdtemp(join(tmpdir(), 'crossfade-accept-'));
+  const build = `${kind}-${version}`;
   const config = parseSystemConfig(
     JSON.stringify({
       gateway: { port: 0 },
-      pipelines: [{ name: kind, kind, build: `${kind}-${version}`, engines: ['tone'] }],
+      pipelines: [{ name: kind, kind, build, engines: ['tone'] }],
     }),
     'the reference system',
   );
@@ -53,6 +54,7 @@ export async function startReference(kind: 'streaming' | 'legacy', behindGateway
   return {
     url: `${behindGateway ? system.gatewayUrl : pipelineUrl}/v1/listen`,
     name: `the reference pipeline ${kind}`,
+    build,
     system: behindGateway ? 'behind-gateway' : 'direct',
     processes: behindGateway
       ? [process(kind, 'pipeline'), process(gatewayName, 'gateway')]

@@ -68,6 +68,8 @@ describe('crossfade accept', () => {
     [['--target', 'ws://127.0.0.1:1', '--require', 'everything'], 'Expected --require'],
     [['--target', 'ws://127.0.0.1:1', '--query', 'language'], 'Expected --query name=value'],
     [['--spawn', 'node server.js'], '{port}'],
+    [['--no-such-option'], 'Unknown option'],
+    [['--profile', 'huge'], 'is invalid'],
   ])('exits 3 with a sentence when it could not run: %j', async (words, sentence) => {
     const { code, err } = await accept(...words);
     expect(code).toBe(3);

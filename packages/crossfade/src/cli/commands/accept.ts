@@ -15,7 +15,7 @@ import {
 import type { AcceptanceOptions } from '../../acceptance/acceptance-options.ts';
 import { remoteTarget, type Target } from '../../acceptance/target.ts';
 import { type CommandIo, complain } from '../command-io.ts';
-import { exitCode, type ExitCode } from '../exit-code.ts';
+import { exitCode, type ExitCode, exitCodeOf } from '../exit-code.ts';
 import { version } from '../version.ts';
 import { leaf } from './leaf.ts';
 
@@ -33,6 +33,10 @@ interface AcceptOptions {
   readonly sessions?: number;
   readonly require: string;
   readonly waive?: readonly string[];
+  readonly build?: string;
+  readonly for?: string;
+  readonly data?: string;
+  readonly actor?: string;
   readonly html?: string;
   readonly markdown?: string;
   readonly report?: string;
@@ -70,6 +74,10 @@ export function addAccept(program: Command, io: CommandIo): void {
       'within-limits',
     )
     .option('--waive <id-and-reason...>', 'go on without a metric that cannot be measured here')
+    .option('--build <digest>', 'the build under test, where the target does not say it')
+    .option('--for <rollout>', 'hand the report to this rollout of the running system')
+    .option('--data <dir>', 'with --for: data folder of the running system')
+    .option('--actor <name>', 'with --for: who hands it over, for the audit (default: your user name)')
     .option('--html <file>', 'write the report as a page')
     .option('--markdown <file>', 'write the report as Markdown')
     .option('--report <file>', 'write the report as JSON')
@@ -95,6 +103,7 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const { planOf, runAcceptance } = await import('../../acceptance/run-acceptance.ts');
   const { DeepgramDriver } = await import('../../acceptance/deepgram-driver.ts');
   const { ToneProbe } = await import('../../acceptance/tone-probe.ts');
+  const { countRendered } = await import('../../acceptance/rendered-count.ts');
   const { ownScenarios } = await import('../../acceptance/scenario-files.ts');
   const requirement = await requirementOf(options);
   const base: Profile = profiles[options.profile];
@@ -126,6 +135,8 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
       requirement,
       suite: version,
       clock: systemClock,
+      ...buildOf(options, target),
+      render: (sessions) => countRendered(sessions, io.env),
       ...(options.case === undefined ? {} : { caseId: options.case }),
       replayOf: (caseId) => replayOf(options, caseId),
       signal: stopper,
@@ -136,10 +147,35 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
     await writeReports(report, options);
     if (report.result === 'could-not-run') io.err(`${pc.red('crossfade:')} ${report.sentence}`);
     const { reportTable } = await import('../../acceptance/report-table.ts');
+    const handed = options.for === undefined ? null : await handedOver(report, options, io, tell);
     io.out(options.json === true ? JSON.stringify(report) : reportTable(report));
     io.exit(codeOf[report.result]);
+    if (handed !== null && report.result === 'passed') io.exit(handed);
   } finally {
     await target.stop();
+  }
+}
+
+/** What the one who runs the suite knows of the build; what the target says is held against it. */
+function buildOf({ build }: AcceptOptions, target: Target): Pick<AcceptanceOptions, 'build'> {
+  const known = build ?? target.build;
+  return known === undefined ? {} : { build: known };
+}
+
+/** The rollout takes the report or says why not; the report is written all the same. */
+async function handedOver(
+  report: AcceptanceReport,
+  options: AcceptOptions,
+  io: CommandIo,
+  tell: (line: string) => void,
+): Promise<ExitCode> {
+  const { handOver } = await import('./hand-over.ts');
+  try {
+    tell(await handOver(report, { ...options, for: options.for as string }, io));
+    return exitCode.ok;
+  } catch (error) {
+    complain(io, false, error);
+    return exitCodeOf(error);
   }
 }
 

@@ -1,8 +1,7 @@
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type CommandBy, ControlClient } from '../../server/control-client.ts';
 import { bodyMaxBytes, type CommandName } from '../../wire/control.ts';
-import { type CommandIo, say } from '../command-io.ts';
+import { actorName, type CommandIo, say } from '../command-io.ts';
 import { readInput } from '../read-input.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
@@ -122,14 +121,5 @@ function byLeaf(
 }
 
 function by({ actor, reason }: ByOptions, io: CommandIo): CommandBy {
-  return { actor: actor ?? io.env['USER'] ?? userName(), reason: reason ?? 'asked for on the command line' };
-}
-
-/** A process without an entry in the user database still has a name for the audit. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'unknown';
-  }
+  return { actor: actorName(actor, io), reason: reason ?? 'asked for on the command line' };
 }
