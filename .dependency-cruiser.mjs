@@ -27,6 +27,7 @@ export const mayImport = {
   controller: ['core', 'flags', 'transcript', 'analysis', 'rollout', 'store'],
   gateway: ['core', 'flags', 'transcript', 'wire', 'journal', 'store'],
   // Floor 6
+  notify: ['core', 'rollout', 'store', 'controller'],
   pipelines: ['core', 'transcript', 'signal', 'wire', 'engines'],
   server: ['core', 'flags', 'transcript', 'wire', 'store', 'controller', 'gateway'],
   acceptance: ['core', 'flags', 'transcript', 'signal', 'analysis', 'wire'],
@@ -44,7 +45,7 @@ export const mayImport = {
       'engines',
       'journal',
     ],
-    ...['store', 'controller', 'gateway', 'pipelines', 'server', 'acceptance'],
+    ...['store', 'controller', 'gateway', 'notify', 'pipelines', 'server', 'acceptance'],
   ],
 };
 

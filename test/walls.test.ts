@@ -24,9 +24,10 @@ const mayImport: Readonly<Record<string, string>> = {
   controller: 'core flags transcript analysis rollout store',
   gateway: 'core flags transcript wire journal store',
   pipelines: 'core transcript signal wire engines',
+  notify: 'core rollout store controller',
   server: 'core flags transcript wire store controller gateway',
   acceptance: 'core flags transcript signal analysis wire',
-  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway pipelines server acceptance',
+  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway notify pipelines server acceptance',
 };
 const rooms = Object.keys(mayImport);
 const sdkRooms = ['core', 'flags', 'client'];

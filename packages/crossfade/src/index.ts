@@ -7,7 +7,7 @@ export {
 } from './controller/rollout-manager.ts';
 export type { HistoryEntry, ReceiptStatus, RolloutStatus, StageStatus } from './controller/rollout-status.ts';
 export type { NoticeSender } from './controller/notifier.ts';
-export type { Notice } from './controller/notices.ts';
+export type { Notice } from './controller/notice.ts';
 export { evidenceOfReport } from './rollout/acceptance-report.ts';
 export type { AcceptanceEvidence, AcceptanceMetric, Actor } from './rollout/commands.ts';
 export { parsePlan } from './rollout/parse-plan.ts';

@@ -6,6 +6,7 @@ import { addDemo } from './commands/demo.ts';
 import { addDrill } from './commands/drill.ts';
 import { addEngines } from './commands/engines.ts';
 import { addJournal } from './commands/journal.ts';
+import { addNotices } from './commands/notices.ts';
 import { addPlan } from './commands/plan.ts';
 import { addProcess } from './commands/process.ts';
 import { addRollout } from './commands/rollout.ts';
@@ -58,6 +59,7 @@ Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode
     addPlan,
     addSimulate,
     addRollout,
+    addNotices,
     addSession,
     addJournal,
     addProcess,

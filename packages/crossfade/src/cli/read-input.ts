@@ -11,7 +11,11 @@ export async function readInput(file: string, bytesMax: number = inputBytesMax):
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    throw new CrossfadeError('USAGE', sentenceOf(cause), { cause });
+    throw new CrossfadeError(
+      'USAGE',
+      `Expected a file that can be read, got ${sentenceOf(cause)} Give the path of a YAML or JSON file; examples/ has some.`,
+      { cause },
+    );
   }
   if (bytes.length <= bytesMax) return bytes.toString('utf8');
   throw new CrossfadeError(

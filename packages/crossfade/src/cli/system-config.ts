@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { engineNames } from '../engines/registry.ts';
 import { defectNames } from '../pipelines/defects.ts';
+import { noticeKinds, webhookFormats } from '../rollout/plan.ts';
 
 /** Most pipelines and outside upstreams of one system; each pipeline is a process. */
 const upstreamsMax = 16;
@@ -59,6 +60,32 @@ const outsideUpstreamSchema = z.strictObject({
   tiles: z.boolean().default(true),
 });
 
+/** Told of every rollout; a plan may name one for kinds beside `on`. */
+const notifyTargetsMax = 32;
+
+const kindsOf = z.array(z.enum(noticeKinds)).default([...noticeKinds]);
+const hook = {
+  format: z.enum(webhookFormats).default('standard'),
+  secretFromEnv: environmentName.optional(),
+};
+const notifyTargetSchema = z.union(
+  [
+    z.strictObject({ name, webhook: z.url({ protocol: /^https?$/ }).max(2_000), ...hook, on: kindsOf }),
+    /** For addresses that are a secret themselves, as Slack's are. */
+    z.strictObject({ name, webhookFromEnv: environmentName, ...hook, on: kindsOf }),
+    z.strictObject({
+      name,
+      /** Program and arguments; no shell. The notice comes on its standard input. */
+      command: z
+        .tuple([z.string().min(1).max(4_096)], z.string().max(4_096))
+        .refine(({ length }) => length <= 64),
+      env: z.array(environmentName).max(32).default([]),
+      on: kindsOf,
+    }),
+  ],
+  { error: 'expected a name with webhook, webhookFromEnv or command' },
+);
+
 const systemConfigSchema = z
   .strictObject({
     flag: name.default('transcription'),
@@ -74,12 +101,27 @@ const systemConfigSchema = z
       })
       .prefault({}),
     controlPlane: z.strictObject({ port: port.default(0) }).prefault({}),
+    notifications: z
+      .strictObject({
+        targets: z.array(notifyTargetSchema).max(notifyTargetsMax).default([]),
+        /** Webhooks reach no private, loopback or link-local address but of these hosts. */
+        allowPrivateHosts: z.array(z.string().min(1).max(253)).max(100).default([]),
+      })
+      .prefault({}),
     pipelines: z.array(pipelineSchema).max(upstreamsMax).default([]),
     upstreams: z.array(outsideUpstreamSchema).max(upstreamsMax).default([]),
     /** The upstream that serves when no rollout says otherwise; the first one when absent. */
     control: name.optional(),
   })
   .superRefine((config, context) => {
+    const targets = config.notifications.targets.map((target) => target.name);
+    const targetTwice = targets.find((each, index) => targets.indexOf(each) !== index);
+    if (targetTwice !== undefined)
+      context.addIssue({
+        code: 'custom',
+        message: `"${targetTwice}" is named twice`,
+        path: ['notifications', 'targets'],
+      });
     const names = [...config.pipelines, ...config.upstreams].map((upstream) => upstream.name);
     const twice = names.find((each, index) => names.indexOf(each) !== index);
     if (twice !== undefined)
@@ -112,7 +154,10 @@ export function parseSystemConfig(text: string, file: string): SystemConfig {
   const document = parseDocument(text, { uniqueKeys: true });
   const broken = document.errors[0];
   if (broken !== undefined) {
-    throw new CrossfadeError('CONFIG_INVALID', `Expected YAML in ${file}, got: ${firstLine(broken.message)}`);
+    throw new CrossfadeError(
+      'CONFIG_INVALID',
+      `Expected YAML in ${file}, got: ${firstLine(broken.message)} Mend the line; examples/crossfade.yaml shows the form.`,
+    );
   }
   const parsed = systemConfigSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
   if (parsed.success) return parsed.data;
@@ -120,7 +165,7 @@ export function parseSystemConfig(text: string, file: string): SystemConfig {
   const rest = problems.length > problemsShown ? ` (and ${problems.length - problemsShown} more)` : '';
   throw new CrossfadeError(
     'CONFIG_INVALID',
-    `${file}: ${problems.slice(0, problemsShown).join('; ')}${rest}.`,
+    `${file}: ${problems.slice(0, problemsShown).join('; ')}${rest}. Mend it; examples/crossfade.yaml explains every key.`,
     {
       detail: { problems },
     },

@@ -55,7 +55,8 @@ describe('crossfade up', () => {
   it('serves the other commands until SIGTERM, then ends all processes and exits 0', async () => {
     const data = newFolder();
     const { child, pids } = await up(data);
-    expect((await run(['rollout', 'status', '--json', '--data', data])).out).toBe('{"rollouts":[]}');
+    const status = await run(['rollout', 'status', '--json', '--data', data]);
+    expect(JSON.parse(status.out)).toEqual({ rollouts: [], deadLetters: [] });
     const { err, code: unknown } = await run(['session', 'show', 'nobody', '--data', data]);
     expect(err).toMatch(/Expected the id of a session/);
     expect(unknown).toBe(1);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
@@ -89,6 +90,8 @@ export class World {
       this.clock.advance(this.tickMs);
       await this.traffic(traffic);
       await this.loop.tick();
+      // What goes on beside the loop ends before half an hour passes.
+      await nextTurn();
     }
     return ticksMax;
   }

@@ -69,7 +69,7 @@ describe('a manager that is killed with SIGKILL', () => {
       const { revision } = manager.status(name);
       const audit = await manager.history(name);
       const paused = audit.filter(({ type }) => type === 'paused');
-      const notices = (await store.pendingOutbox(10_000)).filter(({ kind }) => kind === 'paused');
+      const notices = (await store.pendingOutbox({ limit: 10_000 })).filter(({ kind }) => kind === 'paused');
 
       expect(revision).toBeGreaterThanOrEqual(said);
       expect(revision).toBeLessThanOrEqual(said + 1);

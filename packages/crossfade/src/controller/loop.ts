@@ -104,7 +104,7 @@ export class ControlLoop {
     }
     for (const name of this.#evidence.names()) if (!watched.has(name)) this.#forget(name);
     await this.#guard('rollbacks', () => settleRollbacks(manager, evaluators));
-    if (notifier !== undefined) await this.#guard('notices', () => notifier.flush());
+    notifier?.wake();
   }
 
   async #look(state: RolloutState): Promise<void> {

@@ -181,14 +181,16 @@ describe('RolloutManager', () => {
     const manager = await running(store);
     await manager.rollback(name, { actor: 'ana', reason: 'echoes' });
     await manager.rollback(name, { actor: 'ana', reason: 'echoes' });
-    const outbox = await store.pendingOutbox(100);
+    const outbox = await store.pendingOutbox({ limit: 100 });
 
     expect(outbox.map(({ kind }) => kind)).toEqual([
       'awaiting-acceptance',
       'stage-entered',
       'rollback-started',
     ]);
-    expect(JSON.parse(outbox[2]?.payload ?? '')).toMatchObject({ rollout: name, reason: 'echoes' });
+    expect(JSON.parse(outbox[2]?.payload ?? '')).toMatchObject({
+      notice: { rollout: name, reason: 'echoes' },
+    });
   });
 
   it('keeps what it knew when the store fails, and goes on when it is back', async () => {

@@ -11,6 +11,7 @@ import { isOver, type RolloutState } from '../rollout/state.ts';
 import type { RolloutStore } from '../store/store.ts';
 import { CommandQueue } from './command-queue.ts';
 import { historyEntry } from './history.ts';
+import type { NoticeTarget } from './notice-routes.ts';
 import { noticesOf } from './notices.ts';
 import { RolloutLog } from './rollout-log.ts';
 import type { HistoryEntry, RolloutStatus } from './rollout-status.ts';
@@ -30,6 +31,8 @@ export interface RolloutManagerOptions {
   readonly clock?: Clock;
   /** Who must confirm a rollback; asked when one begins. Nobody, when absent: decisions are made in this process. */
   readonly witnesses?: () => Witnesses;
+  /** Who is told of every rollout, beside those that its plan names. */
+  readonly noticeTargets?: readonly NoticeTarget[];
 }
 
 /** Appends that may lose against another writer before the command is given up. */
@@ -54,6 +57,7 @@ export class RolloutManager {
   readonly #store: RolloutStore;
   readonly #clock: Clock;
   readonly #witnesses: () => Witnesses;
+  readonly #targets: readonly NoticeTarget[];
   readonly #log: RolloutLog;
   readonly #evaluator: Evaluator;
   readonly #queue = new CommandQueue();
@@ -67,6 +71,7 @@ export class RolloutManager {
     this.#store = options.store;
     this.#clock = options.clock ?? systemClock;
     this.#witnesses = options.witnesses ?? (() => ({}));
+    this.#targets = options.noticeTargets ?? [];
     this.#log = log;
     this.#evaluator = new Evaluator({ clock: this.#clock, ruleset: log.ruleset });
     for (const { name, phase } of log.states) {
@@ -226,6 +231,11 @@ export class RolloutManager {
     return this.#events(options.after ?? this.#log.sequence, options.signal);
   }
 
+  /** Sequence of the newest event that is folded here; 0 without any. */
+  get sequence(): number {
+    return this.#log.sequence;
+  }
+
   /** What evaluators use now. */
   ruleset(): Ruleset {
     return this.#log.ruleset;
@@ -270,8 +280,8 @@ export class RolloutManager {
       const { events } = decide(state, command, nowMs);
       if (events.length === 0) return this.status(name);
       try {
-        const firstRevision = (state?.revision ?? 0) + 1;
-        await this.#log.append(name, firstRevision - 1, events, noticesOf(events, firstRevision), nowMs);
+        const notices = noticesOf(state, events, this.#targets);
+        await this.#log.append(name, state?.revision ?? 0, events, notices, nowMs);
         this.#afterChange(name);
         return this.status(name);
       } catch (error) {

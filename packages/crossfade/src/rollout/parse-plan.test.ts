@@ -273,6 +273,21 @@ describe('a plan is refused whole, with the path, what was expected and what cam
       { ...least, acceptance: { age: '1d' } },
       /^acceptance\.age: expected no such/,
     ],
+    [
+      'a notification to nobody',
+      { ...least, notifications: [{ on: ['paused'] }] },
+      /^notifications\[0\]: expected a target or a webhook/,
+    ],
+    [
+      'a notification to a target and a webhook',
+      { ...least, notifications: [{ target: 'oncall', webhook: 'https://example.com/x' }] },
+      /^notifications\[0\]: expected a target alone/,
+    ],
+    [
+      'a webhook that is signed with another secret of the machine',
+      { ...least, notifications: [{ webhook: 'https://example.com/x', secretFromEnv: 'AWS_SECRET' }] },
+      /^notifications\[0\]\.secretFromEnv: expected a variable whose name begins with CROSSFADE_WEBHOOK_/,
+    ],
     ['a name with a blank', { ...least, name: 'my plan' }, /^name: expected small letters/],
     ['a name from the prototype', JSON.parse('{"__proto__": 1}'), /expected/],
     ['a text of two megabytes', ' '.repeat(2 ** 21), /^plan: expected at most 1048576 characters/],
@@ -371,7 +386,7 @@ function parsePlanInput(): Record<string, unknown> {
     gates: [{ metric: 'orphan-rate', liveAtStage: 'b' }],
     guardrails: { minSessions: 5, limits: { 'missed-tail': 5 } },
     freeze: [{ name: 'w', zone: 'UTC', days: ['mon'], from: '10:00', until: '11:00' }],
-    notifications: [{ webhook: 'https://example.com/x', on: ['paused'] }],
+    notifications: [{ webhook: 'https://example.com/x', on: ['paused'] }, { target: 'oncall' }],
     overrides: { vip: 'candidate' },
   };
 }

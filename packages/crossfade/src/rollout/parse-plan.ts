@@ -4,7 +4,14 @@ import { bucketCount, type Audience } from '@crossfade/sdk/flags/ruleset';
 import { validateRuleset } from '@crossfade/sdk/flags/validate';
 import { parseDocument } from 'yaml';
 import { defaultThresholds, type JudgedMetricId, type Thresholds } from '../analysis/metric-spec.ts';
-import { acceptanceMetrics, type FreezeWindow, type Gate, type Plan, type Stage } from './plan.ts';
+import {
+  acceptanceMetrics,
+  type FreezeWindow,
+  type Gate,
+  type Notification,
+  type Plan,
+  type Stage,
+} from './plan.ts';
 import { dayNumber, planSchema, type WrittenPlan } from './plan-schema.ts';
 
 /** A plan is a page or two of text; lists of keys belong into attributes. */
@@ -134,7 +141,7 @@ function planOf(written: WrittenPlan): Plan {
     drainLimitMs: written.drainLimit,
     noDataLimitMs: written.noDataLimit,
     freeze: written.freeze.map(freezeOf),
-    notifications: written.notifications,
+    notifications: written.notifications.map(notificationOf),
     salt: written.salt ?? written.name,
     overrides: written.overrides,
   };
@@ -257,6 +264,18 @@ function freezeOf(window: WrittenPlan['freeze'][number], index: number): FreezeW
   const fromMinute = minuteOfDay(`${path}.from`, from);
   const untilMinute = minuteOfDay(`${path}.until`, until);
   return { name, zone, days: [...new Set(days.map(dayNumber))], fromMinute, untilMinute };
+}
+
+function notificationOf(written: WrittenPlan['notifications'][number], index: number): Notification {
+  const { target, webhook, format, secretFromEnv, on } = written;
+  const path = `notifications[${index}]`;
+  if (target !== undefined) {
+    if (webhook === undefined && format === undefined && secretFromEnv === undefined) return { target, on };
+    throw one(path, 'a target alone, or a webhook with its format and secret', 'both');
+  }
+  if (webhook === undefined) throw one(path, 'a target or a webhook', 'neither');
+  const secret = secretFromEnv === undefined ? {} : { secretFromEnv };
+  return { webhook, format: format ?? 'standard', ...secret, on };
 }
 
 function localDate(path: string, text: string): string {

@@ -2,7 +2,7 @@ import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { parseDurationMs } from '@crossfade/sdk/core/units';
 import * as z from 'zod';
 import { judgedMetricIds, metricIds } from '../analysis/metric-spec.ts';
-import { acceptanceMetrics, noticeKinds } from './plan.ts';
+import { acceptanceMetrics, noticeKinds, webhookFormats } from './plan.ts';
 
 /**
  * The plan as people write it. Every message says what was expected; `parse-plan.ts` adds where, and what came.
@@ -200,9 +200,22 @@ function isZone(zone: string): boolean {
 }
 
 const notification = z.strictObject({
+  target: name.optional().describe('A target of the system configuration. This or webhook.'),
   webhook: z
     .url({ protocol: /^https?$/, error: 'an http:// or https:// address' })
-    .max(2_000, 'an address of at most 2000 characters'),
+    .max(2_000, 'an address of at most 2000 characters')
+    .optional()
+    .describe('An address of its own. Private addresses only if the system configuration allows the host.'),
+  format: z
+    .enum(webhookFormats, { error: `one of ${webhookFormats.join(', ')}` })
+    .optional()
+    .describe('Of the webhook: standard (default), an event with a signature, or slack.'),
+  secretFromEnv: z
+    .string({ error: 'the name of an environment variable' })
+    // A plan is not written by whoever owns the machine: it may name no other secret of it.
+    .regex(/^CROSSFADE_WEBHOOK_[A-Z0-9_]{1,60}$/, 'a variable whose name begins with CROSSFADE_WEBHOOK_')
+    .optional()
+    .describe("Environment variable of the control plane that holds the webhook's signing secret."),
   on: z
     .array(z.enum(noticeKinds, { error: `one of ${noticeKinds.join(', ')}` }), { error: 'a list of notices' })
     .max(listMax, `at most ${listMax} notices`)

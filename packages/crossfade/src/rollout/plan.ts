@@ -137,11 +137,25 @@ export const noticeKinds = [
   'rollback-started',
   'rolled-back',
   'completed',
+  'dead-lettered',
 ] as const;
 
 export type NoticeKind = (typeof noticeKinds)[number];
 
-export interface Notification {
+/** What a webhook's body looks like: an event as the Standard Webhooks specification has it, or a message for Slack. */
+export const webhookFormats = ['standard', 'slack'] as const;
+export type WebhookFormat = (typeof webhookFormats)[number];
+
+/** Who is told: a target of the system's configuration by name, or a webhook of the plan's own. */
+export type Notification = (NamedTarget | PlanWebhook) & { readonly on: readonly NoticeKind[] };
+
+interface NamedTarget {
+  readonly target: string;
+}
+
+export interface PlanWebhook {
   readonly webhook: string;
-  readonly on: readonly NoticeKind[];
+  readonly format: WebhookFormat;
+  /** Environment variable of the control plane that holds the signing secret; absent: not signed. */
+  readonly secretFromEnv?: string | undefined;
 }

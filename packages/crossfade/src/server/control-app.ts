@@ -1,7 +1,8 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import type { Log } from '@crossfade/sdk/core/log';
-import { Hono, type Context } from 'hono';
+import { Hono } from 'hono';
+import type { DeadLetters } from '../controller/dead-letters.ts';
 import type { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import type { ProcessSamples } from '../controller/process-samples.ts';
 import type { By, RolloutManager } from '../controller/rollout-manager.ts';
@@ -10,7 +11,9 @@ import type { SessionStore } from '../store/store.ts';
 import * as wire from '../wire/control.ts';
 import { parseProcessSamples, type ProcessSamplesAnswer } from '../wire/process-samples.ts';
 import { carriesToken } from './control-token.ts';
-import { readBody } from './read-body.ts';
+import { addDeadLetterRoutes } from './dead-letter-routes.ts';
+import { eventStream } from './event-stream.ts';
+import { jsonBody as json } from './json-body.ts';
 import { rulesetStream } from './ruleset-stream.ts';
 
 export interface ControlAppOptions {
@@ -23,27 +26,54 @@ export interface ControlAppOptions {
   readonly token: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Absent: nothing of the outbox is served. */
+  readonly deadLetters?: DeadLetters;
   /** An acknowledgement or a drain report came: a rollback may be done. */
   readonly onAnswer?: () => void;
   /** Aborts when the server closes: streams end. */
   readonly closing?: AbortSignal;
 }
 
-type Command = Exclude<wire.CommandName, 'revise' | 'accept'>;
+type Tell = (manager: RolloutManager, name: string, body: unknown) => Promise<RolloutStatus>;
 
-/** The commands that need no more than who and why. */
-const commands: Readonly<
-  Record<Command, (manager: RolloutManager, name: string, by: By) => Promise<RolloutStatus>>
-> = {
-  start: (manager, name, by) => manager.start(name, by),
-  'waive-acceptance': (manager, name, by) => manager.waiveAcceptance(name, by),
-  advance: (manager, name, by) => manager.advance(name, by),
-  approve: (manager, name, by) => manager.approve(name, by),
-  pause: (manager, name, by) => manager.pause(name, by),
-  resume: (manager, name, by) => manager.resume(name, by),
-  disable: (manager, name, by) => manager.disable(name, by),
-  enable: (manager, name, by) => manager.enable(name, by),
-  rollback: (manager, name, by) => manager.rollback(name, by),
+const who = '{"actor": "...", "reason": "..."}';
+const withPlan = '{"actor": "...", "reason": "...", "plan": <YAML text or an object>}';
+
+const withReport = '{"actor": "...", "reason": "...", "report": <JSON text or an object>}';
+
+/** A command that needs no more than who and why. */
+function plain(tell: (manager: RolloutManager, name: string, by: By) => Promise<RolloutStatus>): Tell {
+  return (manager, name, body) => tell(manager, name, wire.parseMessage(wire.commandSchema, body, who));
+}
+
+const commands: Readonly<Record<wire.CommandName, Tell>> = {
+  start: plain((manager, name, by) => manager.start(name, by)),
+  'waive-acceptance': plain((manager, name, by) => manager.waiveAcceptance(name, by)),
+  accept: (manager, name, body) => {
+    const { report, ...by } = wire.parseMessage(wire.acceptSchema, body, withReport);
+    return manager.accept(name, report, by);
+  },
+  advance: (manager, name, body) => {
+    const what = `${who}, and "withoutPass": true to go on without one`;
+    const { withoutPass = false, ...by } = wire.parseMessage(wire.advanceSchema, body, what);
+    return manager.advance(name, { ...by, withoutPass });
+  },
+  approve: (manager, name, body) => {
+    const { stage, ...by } = wire.parseMessage(wire.approveSchema, body, `${who}, and "stage"`);
+    return manager.approve(name, { ...by, ...(stage === undefined ? {} : { stage }) });
+  },
+  pause: plain((manager, name, by) => manager.pause(name, by)),
+  resume: plain((manager, name, by) => manager.resume(name, by)),
+  disable: plain((manager, name, by) => manager.disable(name, by)),
+  enable: plain((manager, name, by) => manager.enable(name, by)),
+  revise: (manager, name, body) => {
+    const { plan, ...by } = wire.parseMessage(wire.reviseSchema, body, withPlan);
+    return manager.revise(name, plan, by);
+  },
+  rollback: (manager, name, body) => {
+    const { policy, ...by } = wire.parseMessage(wire.rollbackSchema, body, `${who}, and "policy"`);
+    return manager.rollback(name, { ...by, ...(policy === undefined ? {} : { policy }) });
+  },
 };
 
 /** The control plane's HTTP surface; `docs/control-plane.md` lists it. Needs no port to be tested. */
@@ -71,6 +101,7 @@ export function createControlApp(options: ControlAppOptions): Hono {
   addEvaluatorRoutes(app, options);
   addTelemetryRoutes(app, options);
   addRolloutRoutes(app, options);
+  if (options.deadLetters !== undefined) addDeadLetterRoutes(app, options.deadLetters);
   return app;
 }
 
@@ -147,18 +178,20 @@ function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
   });
 }
 
-function addRolloutRoutes(app: Hono, { manager }: ControlAppOptions): void {
-  const who = '{"actor": "...", "reason": "..."}';
-  const withPlan = '{"actor": "...", "reason": "...", "plan": <YAML text or an object>}';
-  const withReport = '{"actor": "...", "reason": "...", "report": <JSON text or an object>}';
+function addRolloutRoutes(app: Hono, options: ControlAppOptions): void {
+  const { manager, clock, closing } = options;
   app.get('/v1/rollouts', (context) => context.json({ rollouts: manager.status() }));
   app.post('/v1/rollouts', async (context) => {
-    const { plan, ...by } = wire.parseMessage(
-      wire.applySchema,
-      await json(context, wire.bodyMaxBytes.plan),
-      withPlan,
-    );
+    const body = await json(context, wire.bodyMaxBytes.plan);
+    const { plan, ...by } = wire.parseMessage(wire.applySchema, body, withPlan);
     return context.json(await manager.apply(plan, by), 201);
+  });
+  app.get('/v1/events', (context) => {
+    const what = 'a query such as ?rollout=new-engine&after=120';
+    const { rollout, after } = wire.parseMessage(wire.eventsQuerySchema, context.req.query(), what);
+    // A misspelt name would be silent for ever.
+    if (rollout !== undefined) manager.state(rollout);
+    return eventStream(context, { manager, clock, closing, rollout, after });
   });
   app.get('/v1/rollouts/:name', (context) => context.json(manager.status(context.req.param('name'))));
   app.get('/v1/rollouts/:name/history', async (context) =>
@@ -166,33 +199,16 @@ function addRolloutRoutes(app: Hono, { manager }: ControlAppOptions): void {
   );
   app.post('/v1/rollouts/:name/:command', async (context) => {
     const { name, command } = context.req.param();
-    if (command === 'accept') {
-      const { report, ...by } = wire.parseMessage(
-        wire.acceptSchema,
-        await json(context, wire.bodyMaxBytes.report),
-        withReport,
-      );
-      return context.json(await manager.accept(name, report, by));
-    }
-    const body = await json(context, wire.bodyMaxBytes.plan);
-    if (command === 'revise') {
-      const { plan, ...by } = wire.parseMessage(wire.reviseSchema, body, withPlan);
-      return context.json(await manager.revise(name, plan, by));
-    }
+    const bytesMax = command === 'accept' ? wire.bodyMaxBytes.report : wire.bodyMaxBytes.plan;
+    const body = await json(context, bytesMax);
     if (!isCommand(command)) {
       const message = `Expected one of ${wire.commandNames.join(', ')}, got ${JSON.stringify(command.slice(0, 64))}.`;
       throw new CrossfadeError('USAGE', message);
     }
-    return context.json(
-      await commands[command](manager, name, wire.parseMessage(wire.commandSchema, body, who)),
-    );
+    return context.json(await commands[command](manager, name, body));
   });
 }
 
-function isCommand(word: string): word is Command {
+function isCommand(word: string): word is wire.CommandName {
   return Object.hasOwn(commands, word);
-}
-
-async function json(context: Context, maxBytes: number): Promise<unknown> {
-  return wire.parseJson(await readBody(context.req.raw, maxBytes), 'a body');
 }

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CrossfadeError, errorTable, messageOf, type ErrorCode } from '@crossfade/sdk/core/errors';
-import type { EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
+import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
+import type { DeadLetter, DeadLetterChoice } from '../controller/dead-letters.ts';
 import type { HistoryEntry, RolloutStatus } from '../controller/rollout-status.ts';
-
-import { errorAnswerSchema, type CommandName } from '../wire/control.ts';
+import type { CommandName } from '../wire/control.ts';
 import type { ProcessSample, ProcessSamplesAnswer } from '../wire/process-samples.ts';
+import { asJson, refusalOf } from './refusal.ts';
+import { watchEvents, type WatchOptions } from './watch-events.ts';
 
 /** Who asks and why; both go into the audit. */
 export interface CommandBy {
@@ -25,6 +27,13 @@ export const tokenFileName = 'token';
 
 /** Every answer of the control plane takes milliseconds; past this it hangs. */
 const requestTimeoutMs = 10_000;
+
+/** What some commands take beside who and why. */
+export interface CommandMore {
+  readonly withoutPass?: boolean;
+  readonly policy?: DrainPolicy;
+  readonly stage?: string;
+}
 
 export interface ControlClientOptions extends ControlAddress {
   readonly fetch?: typeof fetch;
@@ -86,13 +95,37 @@ export class ControlClient {
     return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/accept`, { ...by, report });
   }
 
-  /** Any command that needs no more than who and why. */
+  /** Any command but those that bring a plan; `more` is what only some of them take. */
   async command(
     name: string,
     command: Exclude<CommandName, 'revise' | 'accept'>,
     by: CommandBy,
+    more: CommandMore = {},
   ): Promise<RolloutStatus> {
-    return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/${command}`, by);
+    return this.#post(`/v1/rollouts/${encodeURIComponent(name)}/${command}`, { ...by, ...more });
+  }
+
+  /** Notices that somebody was not told of, of one rollout if named. */
+  async deadLetters(rollout?: string): Promise<readonly DeadLetter[]> {
+    const query = rollout === undefined ? '' : `?rollout=${encodeURIComponent(rollout)}`;
+    return (await this.#get<{ deadLetters: readonly DeadLetter[] }>(`/v1/dead-letters${query}`)).deadLetters;
+  }
+
+  /** Sends dead letters again, or drops them. Answers how many. */
+  async settleDeadLetters(
+    command: 'retry' | 'drop',
+    choice: DeadLetterChoice,
+    by: CommandBy,
+  ): Promise<number> {
+    return (await this.#post<{ count: number }>(`/v1/dead-letters/${command}`, { ...by, ...choice })).count;
+  }
+
+  /**
+   * Every event from now on, or after a sequence, of one rollout if named: each once, in order, across restarts of the
+   * control plane, until `signal` aborts. Rejects when the first connection is refused.
+   */
+  watch(options: Omit<WatchOptions, 'url' | 'token' | 'fetch'>): AsyncGenerator<HistoryEntry, void> {
+    return watchEvents({ ...options, url: this.url, token: this.#token, fetch: this.#fetch });
   }
 
   async decide(flag: string, context: EvaluationContext): Promise<EvaluationResult> {
@@ -136,19 +169,7 @@ export class ControlClient {
     }
     const answer = asJson(text);
     if (response.ok && answer !== undefined) return answer as T;
-    const error = errorAnswerSchema.safeParse(answer);
-    if (!error.success) {
-      throw new CrossfadeError(
-        'CONTROL_PLANE_UNREACHABLE',
-        `Expected a control plane at ${this.url}, got answer ${response.status} of another program.`,
-      );
-    }
-    const code = error.data.code in errorTable ? (error.data.code as ErrorCode) : 'INTERNAL';
-    throw new CrossfadeError(
-      code,
-      error.data.message,
-      error.data.detail === undefined ? {} : { detail: error.data.detail },
-    );
+    throw refusalOf(this.url, response.status, text);
   }
 }
 
@@ -167,13 +188,5 @@ export async function readControlAddress(dataFolder: string): Promise<ControlAdd
       `Expected a running system on the data folder ${dataFolder}, got none (${messageOf(cause)}). Start one with: crossfade up`,
       { cause },
     );
-  }
-}
-
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -2,9 +2,12 @@ import type { Clock } from '@crossfade/sdk/core/clock';
 import { messageOf } from '@crossfade/sdk/core/errors';
 import { systemIds } from '@crossfade/sdk/core/ids';
 import type { Log } from '@crossfade/sdk/core/log';
+import { DeadLetters } from '../controller/dead-letters.ts';
 import { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import { ControlLoop } from '../controller/loop.ts';
-import { logSender, Notifier, type NoticeSender } from '../controller/notifier.ts';
+import { logSender } from '../controller/log-sender.ts';
+import type { NoticeTarget } from '../controller/notice-routes.ts';
+import { Notifier, type NoticeSender } from '../controller/notifier.ts';
 import { ProcessSamples } from '../controller/process-samples.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
 import { settleRollbacks } from '../controller/settle-rollbacks.ts';
@@ -23,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly log: Log;
   /** Where notifications go; into the log when absent. */
   readonly sender?: NoticeSender;
+  /** Who is told of every rollout; the sender knows them by name. */
+  readonly noticeTargets?: readonly NoticeTarget[];
   readonly tickMs?: number;
   readonly timeScale?: number;
 }
@@ -43,9 +48,16 @@ const leaseMs = 60_000;
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { store, sessions, clock, log } = options;
   const evaluators = new EvaluatorRegistry({ clock, leaseMs });
-  const manager = await RolloutManager.open({ store, clock, witnesses: () => evaluators.witnesses() });
+  const noticeTargets = options.noticeTargets ?? [];
+  const manager = await RolloutManager.open({
+    store,
+    clock,
+    witnesses: () => evaluators.witnesses(),
+    noticeTargets,
+  });
   const processes = new ProcessSamples(systemIds);
-  const notifier = new Notifier({ store, sender: options.sender ?? logSender(log), clock, log });
+  const sender = options.sender ?? logSender(log);
+  const notifier = new Notifier({ store, sender, clock, log, targets: noticeTargets });
   const loop = new ControlLoop({
     manager,
     sessions,
@@ -62,11 +74,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     );
   };
   const { dataFolder, port } = options;
+  const deadLetters = new DeadLetters({ store, log, wake: () => notifier.wake() });
   const server = await startControlServer({
     manager,
     sessions,
     evaluators,
     processes,
+    deadLetters,
     clock,
     log,
     dataFolder,
@@ -82,6 +96,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     async close() {
       await server.close();
       await loop.stop();
+      await notifier.stop();
       await manager.close();
     },
   };

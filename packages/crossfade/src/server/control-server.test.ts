@@ -147,3 +147,79 @@ describe('ControlClient', () => {
     await new Promise((resolve) => silent.close(resolve));
   });
 });
+
+describe('what only some commands take', () => {
+  it('goes on without a pass when a person says so, and the audit keeps it', async () => {
+    const client = await ControlClient.forDataFolder(folder);
+    await client.apply(planDocument, by);
+    await client.command('streaming-2', 'start', by);
+    await client.command('streaming-2', 'waive-acceptance', by);
+    await expect(client.command('streaming-2', 'advance', by)).rejects.toMatchObject({
+      code: 'COMMAND_REFUSED',
+    });
+    await client.command('streaming-2', 'advance', by, { withoutPass: true });
+    const entered = (await client.history('streaming-2')).filter(({ type }) => type === 'stage-entered');
+    expect(entered.at(-1)?.event).toMatchObject({ withoutPass: true, byHand: true, reason: by.reason });
+  });
+
+  it('rolls back by another policy than that of the plan, and hardens one under way', async () => {
+    const client = await ControlClient.forDataFolder(folder);
+    await client.apply(planDocument, by);
+    await client.command('streaming-2', 'start', by);
+    const status = await client.command('streaming-2', 'rollback', by, { policy: 'migrate' });
+    expect(status.receipt).toMatchObject({ policy: 'migrate' });
+    const wrong = { policy: 'gently' } as never;
+    await expect(client.command('streaming-2', 'rollback', by, wrong)).rejects.toMatchObject({
+      code: 'MESSAGE_INVALID',
+      message: expect.stringContaining('finish, migrate or cut'),
+    });
+  });
+});
+
+describe('watching', () => {
+  it('gives each event once, in order, across a restart of the control plane', async () => {
+    await plane.close();
+    const store = createMemoryRolloutStore();
+    const open = (port: number) =>
+      startControlPlane({
+        store,
+        sessions: createMemorySessionStore(),
+        dataFolder: folder,
+        port,
+        clock: systemClock,
+        log: silentLog,
+      });
+    plane = await open(0);
+    const client = await ControlClient.forDataFolder(folder);
+    await client.apply(planDocument, by);
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const watching = (async () => {
+      const events = client.watch({
+        rollout: 'streaming-2',
+        after: 0,
+        clock: systemClock,
+        signal: stop.signal,
+      });
+      for await (const { type } of events) seen.push(type);
+    })();
+    await vi.waitFor(() => expect(seen).toEqual(['applied']));
+    const { port } = plane;
+    await plane.close();
+    plane = await open(port);
+    await client.command('streaming-2', 'start', by);
+    await vi.waitFor(() => expect(seen).toEqual(['applied', 'started']), { timeout: 10_000 });
+    stop.abort();
+    await watching;
+  });
+
+  it('refuses the name of a rollout that is not there', async () => {
+    const client = await ControlClient.forDataFolder(folder);
+    const events = client.watch({
+      rollout: 'nope',
+      clock: systemClock,
+      signal: new AbortController().signal,
+    });
+    await expect(events.next()).rejects.toMatchObject({ code: 'ROLLOUT_UNKNOWN' });
+  });
+});

@@ -8,7 +8,12 @@ const event = (n: number): NewEvent => ({
   type: 'judged',
   payload: JSON.stringify({ n, text: 'é\u0000😀' }),
 });
-const item = (id: string): OutboxItem => ({ id, kind: 'paused', payload: `{"id":"${id}"}` });
+const item = (id: string, target = 'log'): OutboxItem => ({
+  id,
+  kind: 'paused',
+  target,
+  payload: `{"id":"${id}"}`,
+});
 
 /** What every rollout store promises; each adapter runs it. */
 export function describeRolloutStore(name: string, open: () => Promise<RolloutStore>): void {
@@ -62,7 +67,7 @@ export function describeRolloutStore(name: string, open: () => Promise<RolloutSt
           detail: { stream: 'a', expected, actual: 2 },
         });
         expect(await store.read()).toHaveLength(2);
-        expect(await store.pendingOutbox(10)).toEqual([]);
+        expect(await store.pendingOutbox({ limit: 10 })).toEqual([]);
       },
     );
 
@@ -99,7 +104,7 @@ export function describeRolloutStore(name: string, open: () => Promise<RolloutSt
       const store = await openStore();
       expect(await store.append('a', 0, [], [item('x')], 1)).toEqual([]);
       expect(await store.read()).toEqual([]);
-      expect(await store.pendingOutbox(1)).toHaveLength(1);
+      expect(await store.pendingOutbox({ limit: 1 })).toHaveLength(1);
     });
 
     test.each([
@@ -130,38 +135,85 @@ export function describeRolloutStore(name: string, open: () => Promise<RolloutSt
     test('items wait in order until they are settled', async () => {
       const store = await openStore();
       await store.append('a', 0, [event(1)], [item('x'), item('y')], 7);
-      expect(await store.pendingOutbox(10)).toEqual([
+      expect(await store.pendingOutbox({ limit: 10 })).toEqual([
         { ...item('x'), createdAtMs: 7, attempts: 0 },
         { ...item('y'), createdAtMs: 7, attempts: 0 },
       ]);
-      expect(await store.pendingOutbox(1)).toHaveLength(1);
-      await store.settleOutbox('x', { sent: true });
-      expect((await store.pendingOutbox(10)).map(({ id }) => id)).toEqual(['y']);
+      expect(await store.pendingOutbox({ limit: 1 })).toHaveLength(1);
+      await store.settleOutbox('x', { is: 'sent' });
+      expect((await store.pendingOutbox({ limit: 10 })).map(({ id }) => id)).toEqual(['y']);
     });
 
-    test('a failed attempt is counted and the item stays', async () => {
+    test('a failed attempt is counted, the item stays and is not due before its time', async () => {
       const store = await openStore();
       await store.append('a', 0, [event(1)], [item('x')], 1);
-      await store.settleOutbox('x', { sent: false, error: 'refused' });
-      await store.settleOutbox('x', { sent: false, error: 'refused' });
-      expect(await store.pendingOutbox(10)).toMatchObject([{ id: 'x', attempts: 2 }]);
+      await store.settleOutbox('x', { is: 'failed', error: 'refused', dueAtMs: 50 });
+      await store.settleOutbox('x', { is: 'failed', error: 'refused', dueAtMs: 100 });
+      expect(await store.pendingOutbox({ limit: 10 })).toMatchObject([{ id: 'x', attempts: 2 }]);
+      const dueAt = async (nowMs: number) =>
+        (await store.pendingOutbox({ limit: 10, due: { nowMs, longestWaitMs: 60 } })).length;
+      expect(await dueAt(99)).toBe(0);
+      expect(await dueAt(100)).toBe(1);
+    });
+
+    test('a wall clock that was set back makes nobody wait longer than the longest wait', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x')], 1_000);
+      await store.settleOutbox('x', { is: 'failed', error: 'refused', dueAtMs: 1_100 });
+      expect(await store.pendingOutbox({ limit: 10, due: { nowMs: 500, longestWaitMs: 500 } })).toHaveLength(
+        1,
+      );
+    });
+
+    test('items of a target that is left out keep no other back', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x', 'hook'), item('y', 'hook'), item('z')], 1);
+      const items = await store.pendingOutbox({ limit: 1, exceptTargets: ['hook'] });
+      expect(items.map(({ id }) => id)).toEqual(['z']);
+    });
+
+    test('an item that is given up is listed as dead with its last error, and somebody else is told', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x', 'hook')], 1);
+      await store.settleOutbox('x', { is: 'dead', error: 'gone', atMs: 9, outbox: [item('x:dead')] });
+      expect((await store.pendingOutbox({ limit: 10 })).map(({ id }) => id)).toEqual(['x:dead']);
+      expect(await store.deadOutbox(10)).toEqual([
+        { ...item('x', 'hook'), createdAtMs: 1, attempts: 1, diedAtMs: 9, error: 'gone' },
+      ]);
+      await store.settleOutbox('x', { is: 'sent' });
+      expect(await store.deadOutbox(10)).toHaveLength(1);
+    });
+
+    test('a dead item is sent again or dropped, once, and its id stays used', async () => {
+      const store = await openStore();
+      await store.append('a', 0, [event(1)], [item('x'), item('y')], 1);
+      for (const id of ['x', 'y'])
+        await store.settleOutbox(id, { is: 'dead', error: 'gone', atMs: 9, outbox: [] });
+      expect(await store.reviveOutbox('x')).toBe(true);
+      expect(await store.reviveOutbox('x')).toBe(false);
+      expect(await store.dropOutbox('y')).toBe(true);
+      expect(await store.dropOutbox('y')).toBe(false);
+      expect(await store.deadOutbox(10)).toEqual([]);
+      expect(await store.pendingOutbox({ limit: 10 })).toMatchObject([{ id: 'x', attempts: 0 }]);
+      await store.append('a', 1, [event(2)], [item('y')], 2);
+      expect((await store.pendingOutbox({ limit: 10 })).map(({ id }) => id)).toEqual(['x']);
     });
 
     test('an id that was used is not taken again, sent or not', async () => {
       const store = await openStore();
       await store.append('a', 0, [event(1)], [item('x')], 1);
       await store.append('a', 1, [event(2)], [item('x')], 2);
-      expect(await store.pendingOutbox(10)).toHaveLength(1);
-      await store.settleOutbox('x', { sent: true });
+      expect(await store.pendingOutbox({ limit: 10 })).toHaveLength(1);
+      await store.settleOutbox('x', { is: 'sent' });
       await store.append('a', 2, [event(3)], [item('x')], 3);
-      await store.settleOutbox('x', { sent: false, error: 'late' });
-      expect(await store.pendingOutbox(10)).toEqual([]);
+      await store.settleOutbox('x', { is: 'failed', error: 'late', dueAtMs: 0 });
+      expect(await store.pendingOutbox({ limit: 10 })).toEqual([]);
     });
 
     test('settling what is not there changes nothing', async () => {
       const store = await openStore();
-      await store.settleOutbox('nobody', { sent: true });
-      expect(await store.pendingOutbox(10)).toEqual([]);
+      await store.settleOutbox('nobody', { is: 'sent' });
+      expect(await store.pendingOutbox({ limit: 10 })).toEqual([]);
     });
   });
 }

@@ -25,9 +25,11 @@ export interface NewEvent {
  * A notification that must leave at least once. Written in the same transaction as the events that cause it.
  */
 export interface OutboxItem {
-  /** Deduplicates at the receiver. */
+  /** An id that was used is not taken again. */
   readonly id: string;
   readonly kind: string;
+  /** Where it goes: a target that fails keeps only its own items back. */
+  readonly target: string;
   readonly payload: string;
 }
 
@@ -35,6 +37,37 @@ export interface PendingOutboxItem extends OutboxItem {
   readonly createdAtMs: number;
   readonly attempts: number;
 }
+
+/** An item that was given up. It stays until a person has it sent again or drops it. */
+export interface DeadOutboxItem extends PendingOutboxItem {
+  readonly diedAtMs: number;
+  readonly error: string;
+}
+
+/** Which of the pending items are asked for. */
+export interface OutboxQuery {
+  readonly limit: number;
+  /**
+   * Only items that are due by wall time. One that would wait for longer than `longestWaitMs` is due too: the wall
+   * clock was set back since.
+   */
+  readonly due?: { readonly nowMs: number; readonly longestWaitMs: number };
+  /** Targets whose items are left out. */
+  readonly exceptTargets?: readonly string[];
+}
+
+/** What became of one attempt. */
+export type OutboxResult =
+  | { readonly is: 'sent' }
+  /** Counted; not due again before `dueAtMs`. */
+  | { readonly is: 'failed'; readonly error: string; readonly dueAtMs: number }
+  /** Counted and given up; `outbox` goes in with it, so that somebody else is told at least once. */
+  | {
+      readonly is: 'dead';
+      readonly error: string;
+      readonly atMs: number;
+      readonly outbox: readonly OutboxItem[];
+    };
 
 /**
  * Where rollouts live. Durable: an append that resolved survives SIGKILL and power loss. Atomic: events and
@@ -60,12 +93,16 @@ export interface RolloutStore {
   }): Promise<readonly StoredEvent[]>;
   /** Checks the hash chain; answers the first bad record, or null. */
   verify(): Promise<{ readonly sequence: number; readonly problem: string } | null>;
-  pendingOutbox(limit: number): Promise<readonly PendingOutboxItem[]>;
-  /** Marks an item as sent, or counts a failed attempt with its error. */
-  settleOutbox(
-    id: string,
-    result: { readonly sent: true } | { readonly sent: false; readonly error: string },
-  ): Promise<void>;
+  /** Items that are neither sent nor dead, in the order in which they came. */
+  pendingOutbox(query: OutboxQuery): Promise<readonly PendingOutboxItem[]>;
+  /** Notes what became of an attempt. A late word about an item that was sent or dropped changes nothing. */
+  settleOutbox(id: string, result: OutboxResult): Promise<void>;
+  /** Items that were given up, the newest first, at most `limit`. */
+  deadOutbox(limit: number): Promise<readonly DeadOutboxItem[]>;
+  /** A dead item waits to be sent again, its attempts counted anew. False: there is no dead item of this id. */
+  reviveOutbox(id: string): Promise<boolean>;
+  /** A dead item is forgotten; its id stays used. False: there is no dead item of this id. */
+  dropOutbox(id: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -169,6 +169,26 @@ export const acceptSchema = z.object({
   report: z.union([z.string(), z.record(z.string(), z.unknown())]),
 });
 export const commandSchema = bySchema;
+export const advanceSchema = z.object({ ...bySchema.shape, withoutPass: z.boolean().optional() });
+export const approveSchema = z.object({ ...bySchema.shape, stage: id.optional() });
+export const rollbackSchema = z.object({
+  ...bySchema.shape,
+  policy: z.enum(['finish', 'migrate', 'cut'], { error: 'policy is finish, migrate or cut' }).optional(),
+});
+
+/** Which dead letters: of a rollout, one by its id, or all of them. */
+export const deadLettersSchema = z.object({
+  ...bySchema.shape,
+  rollout: id.optional(),
+  id: z.string().min(1).max(1_000).optional(),
+});
+
+export const eventsQuerySchema = z.object({
+  /** Only of this rollout. */
+  rollout: id.optional(),
+  /** Sequence of the last event that is known; absent: from now on. */
+  after: z.coerce.number().int().nonnegative().optional(),
+});
 
 export const decideSchema = z.object({ flag: id, context: z.record(z.string(), z.unknown()).default({}) });
 

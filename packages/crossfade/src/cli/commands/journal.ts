@@ -2,12 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { samplesToMs } from '@crossfade/sdk/core/units';
 import type { ExportFormat, InspectedJournal, VerifiedJournal } from '../../journal/journal-tools.ts';
 import { type CommandIo, say } from '../command-io.ts';
 import { dataPaths, resolveDataDir } from '../data-folder.ts';
 import { exitCode } from '../exit-code.ts';
+import { sentenceOf } from '../sentence.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 
 /** `crossfade journal inspect|verify|export`: read-only, also beside a running gateway. */
@@ -62,7 +63,13 @@ async function writeNew(file: string, chunks: AsyncIterable<Uint8Array>): Promis
   try {
     await pipeline(Readable.from(chunks), createWriteStream(file, { flags: 'wx', mode: 0o600 }));
   } catch (cause) {
-    throw new CrossfadeError('USAGE', `Expected to write a new file ${file}, got: ${messageOf(cause)}.`, {
+    const { code } = cause as { readonly code?: unknown };
+    const remedy =
+      code === 'EEXIST'
+        ? 'Name another file, or move that one away.'
+        : 'Name a file in a folder that you may write to.';
+    const got = code === 'EEXIST' ? 'one that is there already' : sentenceOf(cause).replace(/\.$/, '');
+    throw new CrossfadeError('USAGE', `Expected to write a new file ${file}, got ${got}. ${remedy}`, {
       cause,
     });
   }

@@ -1,5 +1,6 @@
 import { formatDurationMs } from '@crossfade/sdk/core/units';
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
+import type { DeadLetter } from '../../controller/dead-letters.ts';
 import { acceptedText } from '../../controller/event-text.ts';
 import type {
   AcceptanceStatus,
@@ -83,4 +84,19 @@ export function historyText(events: readonly HistoryEntry[]): string {
       ].join('  '),
     )
     .join('\n');
+}
+
+/** Dead letters that a status shows; `crossfade notices list --json` has them all. */
+const deadLettersShown = 10;
+
+/** Who was not told of what; no line when everybody was. */
+export function deadLetterLines(letters: readonly DeadLetter[]): readonly string[] {
+  if (letters.length === 0) return [];
+  const shown = letters.slice(0, deadLettersShown);
+  const rest = letters.length - shown.length;
+  return [
+    `${letters.length} not told (send again: crossfade notices retry, forget: crossfade notices drop)`,
+    ...shown.map(({ id, title, attempts, error }) => `  ${id}: ${title}; tried ${attempts} times: ${error}`),
+    ...(rest > 0 ? [`  and ${rest} more`] : []),
+  ];
 }

@@ -1,36 +1,72 @@
-import type { Command } from 'commander';
-import { type CommandBy, ControlClient } from '../../server/control-client.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
+import { ControlClient } from '../../server/control-client.ts';
 import { bodyMaxBytes, type CommandName } from '../../wire/control.ts';
-import { actorName, type CommandIo, say } from '../command-io.ts';
+import { type CommandIo, say } from '../command-io.ts';
 import { readInput } from '../read-input.ts';
 import { resolveDataDir } from '../data-folder.ts';
+import { by, byLeaf, type ByOptions } from './by-leaf.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
-import { historyText, rolloutsText, statusText } from './rollout-text.ts';
+import { deadLetterLines, historyText, rolloutsText, statusText } from './rollout-text.ts';
 
-interface ByOptions extends CommonOptions {
-  readonly actor?: string;
-  readonly reason?: string;
+interface MoreOptions extends ByOptions {
+  readonly withoutPass?: boolean;
+  readonly stage?: string;
+  readonly policy?: DrainPolicy;
 }
 
-/** Commands that need no more than a name, who and why. */
-const plainCommands: readonly {
-  word: string;
-  command: Exclude<CommandName, 'revise' | 'accept'>;
-  does: string;
-}[] = [
+interface Word {
+  readonly word: string;
+  readonly command: Exclude<CommandName, 'revise' | 'accept'>;
+  readonly does: string;
+  /** Options of its own. */
+  readonly more?: (command: Command) => Command;
+  /** Words behind the name in the example. */
+  readonly example?: string;
+}
+
+/** Every command but those that bring a plan. */
+const words: readonly Word[] = [
   { word: 'start', command: 'start', does: 'Begin: wait for acceptance, then for the first stage.' },
   {
     word: 'waive',
     command: 'waive-acceptance',
     does: 'Go on without acceptance evidence; recorded with your reason.',
   },
-  { word: 'advance', command: 'advance', does: 'One stage on by hand: skips what is left of the bake.' },
-  { word: 'approve', command: 'approve', does: 'Let the next stage begin, where the plan asks a person.' },
+  {
+    word: 'advance',
+    command: 'advance',
+    does: 'One stage on by hand: skips what is left of the bake, never a verdict against it.',
+    more: (command) =>
+      command.option('--without-pass', 'go on although nothing is proven; recorded with your reason'),
+    example: '--without-pass ',
+  },
+  {
+    word: 'approve',
+    command: 'approve',
+    does: 'Let the next stage begin, where the plan asks a person.',
+    more: (command) => command.option('--stage <name>', 'only if this is the next stage'),
+    example: '--stage 25 ',
+  },
   { word: 'pause', command: 'pause', does: 'Freeze the share; open and new sessions go on as they are.' },
   { word: 'resume', command: 'resume', does: 'Go on after a pause.' },
   { word: 'disable', command: 'disable', does: 'Share 0 at once; can be taken back with enable.' },
   { word: 'enable', command: 'enable', does: 'Take a disable back.' },
-  { word: 'rollback', command: 'rollback', does: 'Take the candidate back for good, from any state.' },
+  {
+    word: 'rollback',
+    command: 'rollback',
+    does: 'Take the candidate back for good, from any state.',
+    more: (command) =>
+      command.addOption(
+        new Option(
+          '--policy <policy>',
+          "what open sessions do (default: the plan's): end where they are, move at a segment boundary, move now; a harder one hardens a rollback under way",
+        ).choices(['finish', 'migrate', 'cut']),
+      ),
+    example: '--policy cut ',
+  },
 ];
 
 /** Words that change what users get against the evidence must say why. */
@@ -66,11 +102,23 @@ export function addRollout(program: Command, io: CommandIo): void {
     const status = await (await clientOf(options)).accept(name, report, by(options, io));
     say(io, options.json === true, { json: status, text: statusText(status) });
   });
-  for (const { word, command, does } of plainCommands) {
-    const example = `crossfade rollout ${word} new-engine --reason "…"`;
-    const asked = byLeaf(rollout, `${word} <name>`, does, [example], reasonWanted.has(word));
-    asked.action(async (name: string, options: ByOptions) => {
-      const status = await (await clientOf(options)).command(name, command, by(options, io));
+  for (const { word, command, does, more = (same: Command) => same, example = '' } of words) {
+    const text = `crossfade rollout ${word} new-engine ${example}--reason "…"`;
+    const asked = more(byLeaf(rollout, `${word} <name>`, does, [text], reasonWanted.has(word)));
+    asked.action(async (name: string, options: MoreOptions) => {
+      if (options.withoutPass === true && options.reason === undefined) {
+        throw new CrossfadeError(
+          'USAGE',
+          'Expected a reason to advance without a pass, got none. Add --reason "…"; it is kept in the audit.',
+        );
+      }
+      const { withoutPass, stage, policy } = options;
+      const client = await clientOf(options);
+      const status = await client.command(name, command, by(options, io), {
+        ...(withoutPass === undefined ? {} : { withoutPass }),
+        ...(stage === undefined ? {} : { stage }),
+        ...(policy === undefined ? {} : { policy }),
+      });
       say(io, options.json === true, { json: status, text: statusText(status) });
     });
   }
@@ -87,13 +135,16 @@ function addReading(
     'crossfade rollout status new-engine --json',
   ]).action(async (name: string | undefined, options: CommonOptions) => {
     const client = await clientOf(options);
+    const deadLetters = await client.deadLetters(name);
     if (name === undefined) {
       const rollouts = await client.rollouts();
-      say(io, options.json === true, { json: { rollouts }, text: rolloutsText(rollouts) });
+      const text = [rolloutsText(rollouts), ...deadLetterLines(deadLetters)].join('\n');
+      say(io, options.json === true, { json: { rollouts, deadLetters }, text });
       return;
     }
     const status = await client.rollout(name);
-    say(io, options.json === true, { json: status, text: statusText(status) });
+    const text = [statusText(status), ...deadLetterLines(deadLetters)].join('\n');
+    say(io, options.json === true, { json: { ...status, deadLetters }, text });
   });
   systemLeaf(rollout, 'history <name>', 'The audit of a rollout: who, what, why.', [
     'crossfade rollout history new-engine',
@@ -101,25 +152,31 @@ function addReading(
     const events = await (await clientOf(options)).history(name);
     say(io, options.json === true, { json: { events }, text: historyText(events) });
   });
+  systemLeaf(
+    rollout,
+    'watch [name]',
+    'Every event as it happens, until Ctrl-C; one JSON object a line with --json.',
+    ['crossfade rollout watch', 'crossfade rollout watch new-engine --after 0 --json'],
+  )
+    .option('--after <sequence>', 'begin behind this event of the audit; 0: with the first', wholeNumber)
+    .action(async (name: string | undefined, options: CommonOptions & { readonly after?: number }) => {
+      const client = await clientOf(options);
+      const stop = new AbortController();
+      process.once('SIGINT', () => stop.abort());
+      process.once('SIGTERM', () => stop.abort());
+      const { after } = options;
+      for await (const event of client.watch({
+        rollout: name,
+        after,
+        clock: systemClock,
+        signal: stop.signal,
+      })) {
+        io.out(options.json === true ? JSON.stringify(event) : historyText([event]));
+      }
+    });
 }
 
-function byLeaf(
-  parent: Command,
-  words: string,
-  description: string,
-  examples: readonly string[],
-  needsReason = false,
-): Command {
-  const command = systemLeaf(parent, words, description, examples).option(
-    '--actor <name>',
-    'who asks, for the audit (default: your user name)',
-  );
-  const says = 'why, for the audit';
-  return needsReason
-    ? command.requiredOption('--reason <text>', says)
-    : command.option('--reason <text>', says);
-}
-
-function by({ actor, reason }: ByOptions, io: CommandIo): CommandBy {
-  return { actor: actorName(actor, io), reason: reason ?? 'asked for on the command line' };
+function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected the sequence of an event, a whole number of 0 or more.');
 }

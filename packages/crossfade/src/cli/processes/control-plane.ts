@@ -1,5 +1,6 @@
 import { systemClock } from '@crossfade/sdk/core/clock';
 import type { Logger } from 'pino';
+import { createNoticeSender } from '../../notify/notice-sender.ts';
 import { startControlPlane } from '../../server/control-plane.ts';
 import { openSqliteRolloutStore } from '../../store/sqlite/events.ts';
 import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
@@ -10,6 +11,15 @@ import type { ChildSettings } from './messages.ts';
 /** The control plane's process: rollouts, the loop that judges them, and the command endpoint. */
 export async function startControlPlaneProcess(settings: ChildSettings, log: Logger): Promise<RunningChild> {
   const paths = dataPaths(settings.dataDir);
+  // First, so that a secret that is missing is said before anything is started.
+  const { targets, allowPrivateHosts } = settings.config.notifications;
+  const sender = createNoticeSender({
+    targets,
+    allowPrivateHosts,
+    env: process.env,
+    clock: systemClock,
+    log,
+  });
   const store = await openSqliteRolloutStore({ file: paths.rollouts });
   const sessions = await openSqliteSessionStore({ file: paths.records });
   const controlPlane = await startControlPlane({
@@ -19,6 +29,8 @@ export async function startControlPlaneProcess(settings: ChildSettings, log: Log
     port: settings.addresses.controlPort,
     clock: systemClock,
     log,
+    sender,
+    noticeTargets: targets,
     timeScale: settings.bakeClockSpeed,
   });
   return {

@@ -1,16 +1,32 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { chain, ChainCheck, checkAppend, conflict, emptyHead, readLimit } from '../chain.ts';
-import type { PendingOutboxItem, RolloutStore, StoredEvent } from '../store.ts';
+import type {
+  OutboxItem,
+  OutboxQuery,
+  OutboxResult,
+  PendingOutboxItem,
+  RolloutStore,
+  StoredEvent,
+} from '../store.ts';
 
 /** A rollout store for tests and trials: keeps every promise of the port but to survive the process. */
 export function createMemoryRolloutStore(): RolloutStore {
   return new MemoryRolloutStore();
 }
 
+interface OutboxRow extends OutboxItem {
+  readonly createdAtMs: number;
+  attempts: number;
+  dueAtMs: number;
+  state: 'pending' | 'sent' | 'dead' | 'dropped';
+  diedAtMs: number;
+  error: string;
+}
+
 class MemoryRolloutStore implements RolloutStore {
   readonly #events: StoredEvent[] = [];
   readonly #revisions = new Map<string, number>();
-  readonly #outbox = new Map<string, PendingOutboxItem & { readonly sent: boolean }>();
+  readonly #outbox = new Map<string, OutboxRow>();
   #closed = false;
 
   async append(...[stream, expectedRevision, events, outbox, atMs]: Parameters<RolloutStore['append']>) {
@@ -21,11 +37,7 @@ class MemoryRolloutStore implements RolloutStore {
     const stored = chain(this.#events.at(-1) ?? emptyHead, stream, revision, events, atMs);
     this.#events.push(...stored);
     if (stored.length > 0) this.#revisions.set(stream, revision + stored.length);
-    for (const { id, kind, payload } of outbox) {
-      if (!this.#outbox.has(id)) {
-        this.#outbox.set(id, { id, kind, payload, createdAtMs: atMs, attempts: 0, sent: false });
-      }
-    }
+    this.#enqueue(outbox, atMs);
     return stored;
   }
 
@@ -47,19 +59,65 @@ class MemoryRolloutStore implements RolloutStore {
     return check.end(this.#events.at(-1) ?? emptyHead);
   }
 
-  async pendingOutbox(limit: number) {
+  #enqueue(outbox: readonly OutboxItem[], atMs: number): void {
+    const row = {
+      createdAtMs: atMs,
+      attempts: 0,
+      dueAtMs: 0,
+      state: 'pending',
+      diedAtMs: 0,
+      error: '',
+    } as const;
+    for (const item of outbox) if (!this.#outbox.has(item.id)) this.#outbox.set(item.id, { ...item, ...row });
+  }
+
+  async pendingOutbox({ limit, due, exceptTargets = [] }: OutboxQuery) {
     this.#checkOpen();
-    const pending = [...this.#outbox.values()].filter(({ sent }) => !sent).slice(0, readLimit(limit));
-    return pending.map(({ id, kind, payload, createdAtMs, attempts }) => {
-      return { id, kind, payload, createdAtMs, attempts };
+    const wanted = [...this.#outbox.values()].filter(
+      ({ state, target, dueAtMs }) =>
+        state === 'pending' &&
+        !exceptTargets.includes(target) &&
+        (due === undefined || dueAtMs <= due.nowMs || dueAtMs > due.nowMs + due.longestWaitMs),
+    );
+    return wanted.slice(0, readLimit(limit)).map(pendingItem);
+  }
+
+  async settleOutbox(id: string, result: OutboxResult) {
+    this.#checkOpen();
+    const row = this.#outbox.get(id);
+    if (row?.state !== 'pending') return;
+    row.attempts++;
+    if (result.is === 'sent') row.state = 'sent';
+    else row.error = result.error;
+    if (result.is === 'failed') row.dueAtMs = result.dueAtMs;
+    if (result.is !== 'dead') return;
+    row.state = 'dead';
+    row.diedAtMs = result.atMs;
+    this.#enqueue(result.outbox, result.atMs);
+  }
+
+  async deadOutbox(limit: number) {
+    this.#checkOpen();
+    const dead = [...this.#outbox.values()].filter(({ state }) => state === 'dead').toReversed();
+    return dead.slice(0, readLimit(limit)).map((row) => {
+      return { ...pendingItem(row), diedAtMs: row.diedAtMs, error: row.error };
     });
   }
 
-  async settleOutbox(...[id, result]: Parameters<RolloutStore['settleOutbox']>) {
+  async reviveOutbox(id: string) {
     this.#checkOpen();
-    const item = this.#outbox.get(id);
-    if (item !== undefined)
-      this.#outbox.set(id, { ...item, attempts: item.attempts + 1, sent: item.sent || result.sent });
+    const row = this.#outbox.get(id);
+    if (row?.state !== 'dead') return false;
+    Object.assign(row, { state: 'pending', attempts: 0, dueAtMs: 0 });
+    return true;
+  }
+
+  async dropOutbox(id: string) {
+    this.#checkOpen();
+    const row = this.#outbox.get(id);
+    if (row?.state !== 'dead') return false;
+    row.state = 'dropped';
+    return true;
   }
 
   async close() {
@@ -70,4 +128,8 @@ class MemoryRolloutStore implements RolloutStore {
     if (this.#closed)
       throw new CrossfadeError('STORE_UNAVAILABLE', 'Expected an open store, got a closed one.');
   }
+}
+
+function pendingItem({ id, kind, target, payload, createdAtMs, attempts }: OutboxRow): PendingOutboxItem {
+  return { id, kind, target, payload, createdAtMs, attempts };
 }

@@ -11,7 +11,7 @@ const store = await openSqliteRolloutStore({ file, clock: systemClock });
 let revision = (await store.read({ stream, limit: 10_000 })).at(-1)?.streamRevision ?? 0;
 for (;;) {
   const events = [1, 2].map((n) => ({ type: 'judged', payload: JSON.stringify({ revision: revision + n }) }));
-  const notice = { id: `${stream}:${revision + 2}`, kind: 'paused', payload: '{}' };
+  const notice = { id: `${stream}:${revision + 2}`, kind: 'paused', target: 'log', payload: '{}' };
   await store.append(stream, revision, events, [notice], systemClock.nowMs());
   revision += 2;
   // Synchronous, so that no acknowledgement is lost in a buffer of the process that dies.

@@ -17,7 +17,7 @@ export async function checkAfterCrash(
     expect(events.map(({ streamRevision }) => streamRevision)).toEqual(events.map((_, index) => index + 1));
     expect(events.length).toBeGreaterThanOrEqual(acknowledgedRevision);
     expect(events.length % 2).toBe(0);
-    const pending = (await store.pendingOutbox(10_000)).map(({ id }) => id);
+    const pending = (await store.pendingOutbox({ limit: 10_000 })).map(({ id }) => id);
     const notices = pending.filter((id) => id.startsWith(`${stream}:`));
     expect(notices).toEqual(
       events.flatMap((_, index) => (index % 2 === 1 ? [`${stream}:${index + 1}`] : [])),

@@ -71,7 +71,7 @@ describe('what a power cut may leave', () => {
         'a',
         revision,
         events,
-        [{ id: `a:${revision + 2}`, kind: 'paused', payload: '{}' }],
+        [{ id: `a:${revision + 2}`, kind: 'paused', target: 'log', payload: '{}' }],
         image,
       );
       const copy = folder.newFile();
@@ -92,7 +92,7 @@ describe('what a power cut may leave', () => {
     const file = folder.newFile();
     const store = await openSqliteRolloutStore({ file });
     const events = [1, 2].map((n) => ({ type: 'judged', payload: `{"revision":${n}}` }));
-    await store.append('a', 0, events, [{ id: 'a:2', kind: 'paused', payload: '{}' }], 1);
+    await store.append('a', 0, events, [{ id: 'a:2', kind: 'paused', target: 'log', payload: '{}' }], 1);
     await store.close();
     await expect(checkAfterCrash(file, 'a', 4)).rejects.toThrow();
     await expect(checkAfterCrash(file, 'a', 2)).resolves.toBe(2);

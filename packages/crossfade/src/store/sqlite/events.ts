@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
 import { chain, ChainCheck, checkAppend, conflict, emptyHead, readLimit, type ChainHead } from '../chain.ts';
-import type { RolloutStore, StoredEvent } from '../store.ts';
+import type { OutboxQuery, OutboxResult, RolloutStore, StoredEvent } from '../store.ts';
 import { Database, type Row } from './database.ts';
 import { rolloutMigrations } from './migrations.ts';
+import { SqliteOutbox } from './outbox.ts';
 
 export interface SqliteRolloutStoreOptions {
   /** Path of the database; its folder must be there. */
@@ -27,10 +28,12 @@ export async function openSqliteRolloutStore(options: SqliteRolloutStoreOptions)
 class SqliteRolloutStore implements RolloutStore {
   readonly #db: Database;
   readonly #clock: Clock;
+  readonly #outbox: SqliteOutbox;
 
   constructor(database: Database, clock: Clock) {
     this.#db = database;
     this.#clock = clock;
+    this.#outbox = new SqliteOutbox(database);
   }
 
   async append(...[stream, expectedRevision, events, outbox, atMs]: Parameters<RolloutStore['append']>) {
@@ -48,15 +51,7 @@ class SqliteRolloutStore implements RolloutStore {
           last.hash,
         );
       }
-      for (const { id, kind, payload } of outbox) {
-        this.#db.run(
-          'INSERT INTO outbox (id, kind, payload, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
-          id,
-          kind,
-          payload,
-          atMs,
-        );
-      }
+      this.#outbox.enqueue(outbox, atMs);
       return stored;
     });
   }
@@ -126,31 +121,24 @@ class SqliteRolloutStore implements RolloutStore {
     });
   }
 
-  async pendingOutbox(limit: number) {
-    const rows = this.#db.all(
-      'SELECT id, kind, payload, created_at_ms, attempts FROM outbox WHERE sent_at_ms IS NULL ORDER BY position LIMIT ?',
-      readLimit(limit),
-    );
-    return rows.map((row) => ({
-      id: String(row['id']),
-      kind: String(row['kind']),
-      payload: String(row['payload']),
-      createdAtMs: Number(row['created_at_ms']),
-      attempts: Number(row['attempts']),
-    }));
+  async pendingOutbox(query: OutboxQuery) {
+    return this.#outbox.pending(query);
   }
 
-  async settleOutbox(...[id, result]: Parameters<RolloutStore['settleOutbox']>) {
-    if (result.sent) {
-      const sentAtMs = this.#clock.nowMs();
-      this.#db.run(
-        'UPDATE outbox SET attempts = attempts + 1, sent_at_ms = COALESCE(sent_at_ms, ?) WHERE id = ?',
-        sentAtMs,
-        id,
-      );
-      return;
-    }
-    this.#db.run('UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?', result.error, id);
+  async settleOutbox(id: string, result: OutboxResult) {
+    this.#outbox.settle(id, result, this.#clock.nowMs());
+  }
+
+  async deadOutbox(limit: number) {
+    return this.#outbox.dead(limit);
+  }
+
+  async reviveOutbox(id: string) {
+    return this.#outbox.revive(id);
+  }
+
+  async dropOutbox(id: string) {
+    return this.#outbox.drop(id, this.#clock.nowMs());
   }
 
   async close() {

@@ -39,6 +39,18 @@ export const rolloutMigrations: readonly Migration[] = [
       CREATE INDEX outbox_pending ON outbox (position) WHERE sent_at_ms IS NULL;
     `,
   },
+  {
+    version: 2,
+    sql: `
+      ALTER TABLE outbox ADD COLUMN target TEXT NOT NULL DEFAULT 'log';
+      ALTER TABLE outbox ADD COLUMN due_at_ms REAL NOT NULL DEFAULT 0;
+      ALTER TABLE outbox ADD COLUMN died_at_ms REAL;
+      ALTER TABLE outbox ADD COLUMN dropped_at_ms REAL;
+      DROP INDEX outbox_pending;
+      CREATE INDEX outbox_pending ON outbox (position) WHERE sent_at_ms IS NULL AND died_at_ms IS NULL;
+      CREATE INDEX outbox_dead ON outbox (died_at_ms) WHERE died_at_ms IS NOT NULL;
+    `,
+  },
 ];
 
 /** Tables of the session store. */

@@ -32,13 +32,13 @@ describe('a store that is opened again', () => {
   test('knows its events, its chain and its outbox', async () => {
     const file = folder.newFile();
     const first = await openRollouts(file);
-    await first.append('a', 0, [event(1)], [{ id: 'x', kind: 'paused', payload: '{}' }], 1);
+    await first.append('a', 0, [event(1)], [{ id: 'x', kind: 'paused', target: 'log', payload: '{}' }], 1);
     await first.close();
     const second = await openRollouts(file);
     expect(await second.append('a', 1, [event(2)], [], 2)).toMatchObject([
       { sequence: 2, streamRevision: 2 },
     ]);
-    expect(await second.pendingOutbox(10)).toMatchObject([{ id: 'x' }]);
+    expect(await second.pendingOutbox({ limit: 10 })).toMatchObject([{ id: 'x' }]);
     expect(await second.verify()).toBeNull();
     await second.close();
   });
