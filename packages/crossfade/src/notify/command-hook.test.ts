@@ -52,9 +52,9 @@ describe('a command hook', () => {
   });
 
   it('that fails says its exit code and the beginning of its complaint', async () => {
-    const script = `process.stderr.write('no route ' + 'x'.repeat(1e6), () => process.exit(3))`;
+    const script = `process.stderr.write('no route ' + 'y'.repeat(1e6), () => process.exit(3))`;
     const error = await run(node(script)).catch((reason: Error) => reason);
-    expect(String(error)).toContain('got 3: no route xxx');
+    expect(String(error)).toContain('got 3: no route yyy');
     expect(String(error).length).toBeLessThan(400);
   });
 
