@@ -32,6 +32,8 @@ export interface Usage {
   readonly ended: number;
   readonly pausesMs: readonly number[];
   readonly samplesLost: number;
+  /** Of the upstream: how long frames took to it since the last ask. */
+  readonly framesMs: readonly number[];
 }
 
 process.once('message', (role: Role) => void run(role));
@@ -78,7 +80,9 @@ async function run(role: Role): Promise<void> {
   process.on('message', (ask: Ask) => {
     if (ask.type === 'migrate') migrate();
     const { user, system } = process.cpuUsage();
-    const usage: Usage = { cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage().rss, ...kept };
+    const cpuMs = (user + system) / 1_000;
+    const usage: Usage = { cpuMs, rssBytes: process.memoryUsage().rss, ...kept, framesMs };
+    framesMs = [];
     process.send?.(usage);
   });
   process.on('disconnect', () => process.exit());
@@ -92,21 +96,33 @@ async function listen(onConnection: (socket: WebSocket) => void): Promise<number
   return (server.address() as { port: number }).port;
 }
 
+/** One-way times of frames, client to upstream, ms, since they were asked for last. */
+let framesMs: number[] = [];
+
 /** A pipeline that hears nothing and costs nothing: a partial for each second of audio, a final for every third. */
 function answer(socket: WebSocket): void {
   const identity = { requestId: 'bench', model: 'bench', version: '1', sampleRate };
   let received = 0;
   let saidUntil = 0;
   let finalEnd = 0;
-  const say = (isFinal: boolean, fromFinalize = false): void => {
+  let stamp = 0n;
+  const say = (isFinal: boolean): void => {
     const words = Array.from({ length: 8 }, (_, at) => ({
-      // Another text each time, as speech is: one that repeats itself is not shown again.
-      text: `word${received + at}`,
+      // Another text each time, as speech is: one that repeats itself is not shown again. The first word tells which
+      // frame is answered.
+      text: at === 0 ? `t${stamp}` : `word${received + at}`,
       start: finalEnd + at,
       end: finalEnd + at + 1,
       confidence: 1,
     }));
-    const said = { start: finalEnd, end: received, words, isFinal, speechFinal: isFinal, fromFinalize };
+    const said = {
+      start: finalEnd,
+      end: received,
+      words,
+      isFinal,
+      speechFinal: isFinal,
+      fromFinalize: false,
+    };
     socket.send(JSON.stringify(resultsOf(identity, said)));
     saidUntil = received;
     if (isFinal) finalEnd = received;
@@ -115,12 +131,13 @@ function answer(socket: WebSocket): void {
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     if (isBinary) {
       received += data.length / 2;
+      stamp = data.readBigInt64LE(0);
+      framesMs.push(Number(process.hrtime.bigint() - stamp) / 1e6);
       if (received - finalEnd >= 3 * sampleRate) say(true);
       else if (received - saidUntil >= sampleRate) say(false);
       return;
     }
     const { type } = JSON.parse(data.toString()) as { type: string };
-    if (type === 'Finalize') say(true, true);
     if (type !== 'CloseStream') return;
     if (received > finalEnd) say(true);
     socket.send(JSON.stringify(metadataOf(identity, received, systemClock.nowMs())));

@@ -12,7 +12,7 @@ import type { Hypothesis } from '../transcript/hypothesis.ts';
 import type { AttemptEnd } from '../transcript/session-record.ts';
 import { parseUpstreamMessage, serverTextCharactersMax, type UpstreamResults } from '../wire/deepgram.ts';
 import type { GatewayLimits } from './limits.ts';
-import { type Upstream, upstreamUrl } from './upstream.ts';
+import { needsMask, type Upstream, upstreamUrl, zeroMask } from './upstream.ts';
 
 /** Where an attempt reads the session's audio. */
 export interface AudioSource {
@@ -85,7 +85,9 @@ export class UpstreamAttempt {
     this.#startedAtMs = options.clock.monotonicMs();
     this.#lastMessageAtMs = this.#startedAtMs;
     this.#lastSendAtMs = this.#startedAtMs;
-    this.#socket = new WebSocket(upstreamUrl(options.upstream, options.clientQuery), {
+    const url = upstreamUrl(options.upstream, options.clientQuery);
+    this.#socket = new WebSocket(url, {
+      ...(needsMask(url) ? {} : { generateMask: zeroMask }),
       headers: { ...options.upstream.headers },
       handshakeTimeout: options.limits.connectMs,
       maxPayload: serverTextCharactersMax,

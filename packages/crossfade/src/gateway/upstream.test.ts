@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { upstreamUrl } from './upstream.ts';
+import { needsMask, upstreamUrl } from './upstream.ts';
 
 const query = new URLSearchParams('model=nova-3&sample_rate=16000&extra=targetingKey:u1&extra=ack:1');
 const pipeline = { name: 'pipeline', url: 'ws://127.0.0.1:1/v1/listen' };
@@ -19,4 +19,15 @@ test('configured parameters replace those of the client', () => {
   expect(upstreamUrl({ ...pipeline, models: ['tone'], query: { model: 'general' } }, query)).toContain(
     'model=general',
   );
+});
+
+test.each([
+  ['ws://127.0.0.1:9000/v1/listen', false],
+  ['ws://localhost/v1/listen', false],
+  ['ws://[::1]:80/', false],
+  ['wss://api.example.com/v1/listen', false],
+  ['ws://10.0.0.7/v1/listen', true],
+  ['ws://127.0.0.1.example.com/', true],
+])('frames to %s are masked by chance: %s', (url, expected) => {
+  expect(needsMask(url)).toBe(expected);
 });

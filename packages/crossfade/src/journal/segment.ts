@@ -17,11 +17,14 @@ import {
 } from './record.ts';
 import type { RecordType } from './record.ts';
 import type { SessionState } from './session-state.ts';
+import type { SlabPool } from './slab-pool.ts';
 
 /** Bytes encoded since the cut before, written in one go. */
 export interface Chunk {
   readonly at: number;
   readonly bytes: Buffer;
+  /** The memory that `bytes` is a part of. */
+  readonly slab: Buffer<ArrayBuffer>;
   /** Where each session's audio ends once this chunk is durable. */
   readonly advanced: ReadonlyMap<SessionState, number>;
   /** Sessions whose close is in it. */
@@ -33,8 +36,6 @@ export interface Chunk {
 /** Records that end a session's life, step by step. */
 export type OverType = 'close' | 'erasing' | 'erased';
 
-/** Slabs that records are encoded into: large enough for 8 ms of 1,000 sessions, small enough to waste. */
-const slabBytes = 256 * 1024;
 /** A run grows by the session's next audio up to this, when nothing came between. */
 const runBytesMax = 64 * 1024;
 /** How far behind the first statement the second stands at least: in another block of any common disk. */
@@ -80,6 +81,7 @@ export class Segment {
   readonly #chunks: Chunk[] = [];
   #writtenChunks = 0;
   readonly #present = new Map<SessionState, Present>();
+  readonly #pool: SlabPool;
   #slab = Buffer.alloc(0);
   #from = 0;
   #to = 0;
@@ -90,7 +92,13 @@ export class Segment {
   /** The audio record at the end of the slab, whose header is not sealed yet. */
   #open: OpenRun | undefined;
 
-  constructor(identity: FileIdentity, createdAtMs: number, previous: Predecessor | undefined) {
+  constructor(
+    identity: FileIdentity,
+    createdAtMs: number,
+    previous: Predecessor | undefined,
+    pool: SlabPool,
+  ) {
+    this.#pool = pool;
     this.identity = identity;
     this.name = fileName(identity);
     this.end = 0;
@@ -164,6 +172,7 @@ export class Segment {
     this.#chunks.push({
       at: this.end - (this.#to - this.#from),
       bytes: this.#slab.subarray(this.#from, this.#to),
+      slab: this.#slab,
       advanced: this.#advanced,
       closed: this.#closed,
       lastPut: this.#lastPut,
@@ -190,7 +199,17 @@ export class Segment {
     while (n < this.#chunks.length && (this.#chunks[n]?.at ?? upTo) < upTo) n += 1;
     this.durable = upTo;
     this.#writtenChunks -= n;
-    return this.#chunks.splice(0, n);
+    const chunks = this.#chunks.splice(0, n);
+    this.#giveBack(chunks);
+    return chunks;
+  }
+
+  /** Chunks of a slab follow each other, so a slab is free when the next chunk, or the next record, is in another. */
+  #giveBack(durable: readonly Chunk[]): void {
+    const next = this.#chunks[0]?.slab ?? this.#slab;
+    for (const [index, { slab }] of durable.entries()) {
+      if (slab !== (durable[index + 1]?.slab ?? next)) this.#pool.give(slab);
+    }
   }
 
   /** Everything encoded and not durable, oldest first, to be put again into another file. */
@@ -277,7 +296,7 @@ export class Segment {
     this.#sealOpen();
     if (this.#to + bytes > this.#slab.length) {
       this.cut();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
+      this.#slab = this.#pool.take(bytes);
       this.#from = 0;
       this.#to = 0;
     }

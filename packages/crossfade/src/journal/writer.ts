@@ -13,6 +13,7 @@ import { putAgain } from './put-again.ts';
 import { Segment } from './segment.ts';
 import type { Chunk } from './segment.ts';
 import type { SessionState } from './session-state.ts';
+import { SlabPool } from './slab-pool.ts';
 
 export interface WriterOptions {
   readonly fs: JournalFs;
@@ -33,6 +34,8 @@ const fileAgeMaxMs = 3_600_000;
 /** A disk that refused is asked again after this, doubled each time up to the limit. */
 const retryFirstMs = 50;
 const retryLastMs = 2_000;
+/** Of the write delay, what records wait for others: the rest is for a late event loop and for the write itself. */
+const writeDelayShare = 0.7;
 /** Commit durations kept for health. */
 const commitValuesMax = 512;
 
@@ -54,6 +57,7 @@ export class Writer {
   readonly #options: WriterOptions;
   /** Files with bytes that are not durable, oldest first; the last one takes records. */
   readonly #live: Segment[] = [];
+  readonly #slabs = new SlabPool();
   #active: Segment | undefined;
   #activeSinceMs = 0;
   #activeIsOld = false;
@@ -154,7 +158,7 @@ export class Writer {
   #begin(): Segment {
     const { clock, random, state } = this.#options;
     const identity = { sequence: state.takeSequence(), salt: below(random, 0x1_0000_0000) };
-    const segment = new Segment(identity, clock.nowMs(), this.#previous);
+    const segment = new Segment(identity, clock.nowMs(), this.#previous, this.#slabs);
     this.#active = segment;
     this.#activeSinceMs = clock.monotonicMs();
     this.#activeIsOld = false;
@@ -172,8 +176,8 @@ export class Writer {
   }
 
   #afterWriteDelay(): Cancel {
-    // Half the promise: the rest is for a late event loop and for the write itself.
-    return this.#options.clock.after(this.#options.writeDelayMs / 2, () => {
+    const { clock, writeDelayMs } = this.#options;
+    return clock.after(writeDelayMs * writeDelayShare, () => {
       this.#writeTimer = undefined;
       if (this.#failure === undefined) this.#write();
     });
