@@ -129,6 +129,7 @@ export const defaultThresholds: Thresholds = {
   'capture-completeness': 0.9995,
   'orphan-rate': 0.0005,
   'finalization-latency': 1_500,
+  'stop-latency': 1_500,
   'missed-tail': 100,
   'duplicate-artifacts': 1,
   'error-rate': 0.01,

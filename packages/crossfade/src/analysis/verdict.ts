@@ -1,4 +1,6 @@
 import type { MetricId } from './metric-spec.ts';
+import type { GuardFinding } from './sequential/guards.ts';
+import type { SequentialMetricId } from './sequential/sequential-metrics.ts';
 
 /**
  * What a judge says of a candidate. Only `fail` (and a broken comparison in which the candidate dies silently)
@@ -52,8 +54,8 @@ export interface Verdict {
   readonly verdict: VerdictKind;
   /** One plain sentence with both numbers in it. */
   readonly sentence: string;
-  /** The metric that decided; absent when none did. */
-  readonly culprit?: MetricId;
+  /** The metric or the guard that decided; absent when none did. */
+  readonly culprit?: SequentialMetricId | GuardFinding['guard'];
   readonly evidence: readonly MetricEvidence[];
   /** Session records that were judged. */
   readonly sessions: { readonly candidate: number; readonly control: number };

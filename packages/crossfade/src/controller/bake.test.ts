@@ -57,7 +57,8 @@ describe('the bake clock', () => {
     );
     await world.run(() => (world.status.holding ?? '').startsWith('No session ended'), { perArm: 0 }, 200);
     expect(world.status.holding).toMatch(/^No session ended for 15m/);
-    expect(world.clock.monotonicMs()).toBeLessThan(16 * 60_000);
+    // What was healthy until then is written with the minute that it ends in.
+    expect(world.clock.monotonicMs()).toBeLessThan(17 * 60_000);
   });
 
   it('asks for as many sessions an hour as the stage does', async () => {
@@ -93,7 +94,9 @@ describe('the bake clock', () => {
   });
 
   it('counts observed time many times over on a compressed clock', async () => {
-    const world = await openWorld({ loop: { tickMs: 1_000, timeScale: 8_640 } });
+    // Waiting is compressed, sessions are not: theirs take ten seconds.
+    const plan = { ...planDocument, maturity: '10s' };
+    const world = await openWorld({ plan, loop: { tickMs: 1_000, timeScale: 8_640 } });
     await world.traffic({ perArm: 20 });
     const ticks = await world.run(() => world.status.state === 'completed', { perArm: 10 }, 200);
     // 48 hours are 20 seconds; a verdict and a look come to each stage.

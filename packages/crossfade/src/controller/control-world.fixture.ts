@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
@@ -96,15 +97,21 @@ export class World {
     return ticksMax;
   }
 
+  /** `perArm` sessions of the candidate, and as many of control as the share of the stage leaves it. */
   async traffic({ finalMs = 400, perArm = 2 }: { finalMs?: number; perArm?: number } = {}): Promise<void> {
-    const { epoch } = this.status;
-    for (let i = 0; i < perArm; i++) {
-      for (const arm of ['candidate', 'control'] as const) {
+    const { epoch, stage } = this.status;
+    const share = (stage?.shareBuckets ?? 0) / bucketCount;
+    const rule = share === 0 ? 'audience:internal' : `stage:${stage?.name}`;
+    const control = share > 0 && share < 1 ? Math.round((perArm * (1 - share)) / share) : perArm;
+    const endedAtMs = this.clock.nowMs();
+    for (const [arm, sessions] of [['candidate', perArm] as const, ['control', control] as const]) {
+      for (let i = 0; i < sessions; i++) {
         const id = `session-${this.#sessionCount++}-${arm}`;
         const late = arm === 'candidate' ? { finalMs } : {};
         await this.sessions.saveSession(
-          sessionOf({ id, arm, epoch, endedAtMs: this.clock.nowMs(), ...late }),
+          sessionOf({ id, arm, epoch, rule, endedAtMs, ...late }),
           null,
+          endedAtMs,
         );
       }
     }

@@ -27,6 +27,12 @@ export function eventText(event: RolloutEvent): string {
       return event.stopped === null
         ? `Baked ${formatDurationMs(event.healthyMs)} so far.`
         : `The bake clock stands at ${formatDurationMs(event.healthyMs)}: ${event.stopped.sentence}`;
+    case 'bake-extended':
+      return `The bake goes on for ${formatDurationMs(event.byMs)}: its look proved too little.`;
+    case 'epoch-begun':
+      return `Epoch ${event.after.epoch} begins: evidence and bake start anew.`;
+    case 'alarmed':
+      return `Alarm: ${event.reason}`;
     case 'paused':
       return `Paused at ${shareText(event.after)}.`;
     case 'resumed':

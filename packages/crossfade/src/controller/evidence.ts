@@ -1,119 +1,139 @@
-import { CrossedUsers } from '../analysis/crossed-users.ts';
-import { MetricAggregate } from '../analysis/metrics.ts';
-import type { RolloutState } from '../rollout/state.ts';
+import { RolloutEvidence } from '../analysis/sequential/rollout-evidence.ts';
+import type { Budget, RolloutState } from '../rollout/state.ts';
 import type { SessionStore } from '../store/store.ts';
-import type { SessionRecord } from '../transcript/session-record.ts';
+import { evidenceSetup } from './evidence-setup.ts';
+import { Reading } from './reading.ts';
 
-/** Records read at once, and pages of them in one look: a backlog must not keep rollbacks waiting. */
+/** Reports read at once, and pages of them in one look: a backlog must not keep rollbacks waiting. */
 const pageSize = 1_000;
 const pagesMax = 20;
 
-const hourMs = 3_600_000;
+/** Sums are saved this often: a restart reads a minute of reports again, and counts each as it was counted. */
+const saveEveryMs = 60_000;
 
-/** What is known of one rollout's current epoch. */
-export interface EpochEvidence {
-  readonly epoch: number;
-  readonly candidate: MetricAggregate;
-  readonly control: MetricAggregate;
-  /** Users whom the share put on both sides. */
-  readonly crossed: CrossedUsers;
-  /** When the newest session of either arm ended (gateway's wall time); null: none did. */
-  readonly newestEndMs: number | null;
-  /** Candidate sessions that ended, by second of wall time, of the last hour. */
-  readonly endsBySecond: Map<number, number>;
-  /** Every stored record was read; false while a backlog is worked off. */
-  readonly isComplete: boolean;
-}
+/** What the reader asks of the store. */
+export type EvidenceStore = Pick<
+  SessionStore,
+  'records' | 'signals' | 'snapshot' | 'saveSnapshot' | 'dropSnapshot'
+>;
 
-interface Reading {
-  cursor: number;
-  evidence: EpochEvidence;
+interface Kept {
+  readonly reading: Reading;
+  /** Where it stood when it was saved last. */
+  savedAtMs: number;
+  savedRecords: number;
+  savedSignals: number;
 }
 
 /**
- * Session records of the rollouts that run, summed by epoch and arm. Kept in memory and read again from the
- * store after a restart: records are the truth. Evidence of an earlier epoch is never pooled with the current.
+ * Reports of sessions of the rollouts that run, folded into their evidence. When a report was received decides how it
+ * counts, not when it was read: so a reading that goes on from its snapshot, or begins anew from the records, has the
+ * same sums, and a restart spends no error twice.
  */
 export class EvidenceReader {
-  readonly #sessions: Pick<SessionStore, 'records'>;
-  readonly #readings = new Map<string, Reading>();
+  readonly #sessions: EvidenceStore;
+  readonly #timeScale: number;
+  readonly #readings = new Map<string, Kept>();
 
-  constructor(sessions: Pick<SessionStore, 'records'>) {
+  constructor(sessions: EvidenceStore, timeScale = 1) {
     this.#sessions = sessions;
+    this.#timeScale = timeScale;
   }
 
-  /** Reads what is new. Rejects when the store does; the next call goes on where this one stopped. */
-  async read({ name, epoch }: Pick<RolloutState, 'name' | 'epoch'>): Promise<EpochEvidence> {
-    const reading = this.#readings.get(name) ?? { cursor: 0, evidence: emptyEvidence(epoch) };
-    this.#readings.set(name, reading);
-    if (reading.evidence.epoch !== epoch) reading.evidence = emptyEvidence(epoch);
-    let isComplete = false;
-    for (let pages = 0; pages < pagesMax && !isComplete; pages++) {
-      const page = await this.#sessions.records({ after: reading.cursor, rollout: name, limit: pageSize });
-      isComplete = page.length < pageSize;
-      for (const { sequence, record } of page) {
-        const recordEpoch = record.assignment.rollout?.epoch ?? -1;
-        // The rollout moved on since the caller looked: the next look reads from here.
-        if (recordEpoch > epoch) return reading.evidence;
-        reading.cursor = sequence;
-        if (recordEpoch === epoch) reading.evidence = withRecord(reading.evidence, record);
-      }
-    }
-    reading.evidence = { ...reading.evidence, isComplete };
-    return reading.evidence;
+  /** Reads what is new and brings in what has matured. Rejects when the store does; the next call goes on there. */
+  async read(state: RolloutState, budget: Budget, nowMs: number): Promise<Reading> {
+    const { reading } = await this.#keptOf(state, budget, nowMs);
+    for (const epoch of budget.epochs) reading.evidence.openEpoch(epoch);
+    const untilMs = [await this.#readSignals(state, reading), await this.#readRecords(state, reading)];
+    reading.isComplete = untilMs.every((ms) => ms === null);
+    // Behind a backlog time stands where its reports do, so that none of them is late for not being read.
+    reading.evidence.advance(untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? nowMs), nowMs));
+    return reading;
+  }
+
+  /** Saves the sums when it is time to. */
+  async keep(name: string, nowMs: number): Promise<void> {
+    const kept = this.#readings.get(name);
+    if (kept === undefined) return;
+    const { recordsAfter, signalsAfter } = kept.reading;
+    const isNew = recordsAfter > kept.savedRecords || signalsAfter > kept.savedSignals;
+    if (!isNew || Math.abs(nowMs - kept.savedAtMs) < saveEveryMs) return;
+    await this.#sessions.saveSnapshot(snapshotName(name), JSON.stringify(kept.reading));
+    kept.savedAtMs = nowMs;
+    kept.savedRecords = recordsAfter;
+    kept.savedSignals = signalsAfter;
   }
 
   /** A rollout that is over needs no sums. */
-  forget(name: string): void {
+  async forget(name: string): Promise<void> {
     this.#readings.delete(name);
+    await this.#sessions.dropSnapshot(snapshotName(name));
   }
 
   /** Names that are being summed. */
   names(): readonly string[] {
     return [...this.#readings.keys()];
   }
-}
 
-/**
- * Candidate sessions an hour, over the last hour or since the bake began. Null when that is shorter than
- * `shortestMs`: a rate of a moment says nothing.
- */
-export function sessionsPerHour(
-  evidence: EpochEvidence,
-  sinceMs: number,
-  nowMs: number,
-  shortestMs: number,
-): number | null {
-  const windowMs = Math.min(hourMs, nowMs - sinceMs);
-  if (windowMs < shortestMs || windowMs <= 0) return null;
-  const from = Math.floor((nowMs - windowMs) / 1_000);
-  let count = 0;
-  for (const [second, ended] of evidence.endsBySecond) {
-    if (second >= from) count += ended;
-    else if (second < Math.floor((nowMs - hourMs) / 1_000)) evidence.endsBySecond.delete(second);
+  async #keptOf(state: RolloutState, budget: Budget, nowMs: number): Promise<Kept> {
+    const known = this.#readings.get(state.name);
+    if (known?.reading.budget === budget.number) return known;
+    const setup = evidenceSetup(state, budget, this.#timeScale);
+    const text = known === undefined ? await this.#sessions.snapshot(snapshotName(state.name)) : undefined;
+    const restored = text === undefined ? null : Reading.restore(text, budget.number, setup);
+    const reading = restored ?? new Reading(budget.number, new RolloutEvidence(setup));
+    if (restored === null && known !== undefined) {
+      // A new budget in the same process: its sessions come after those that were read.
+      reading.recordsAfter = known.reading.recordsAfter;
+      reading.signalsAfter = known.reading.signalsAfter;
+    }
+    const { recordsAfter, signalsAfter } = reading;
+    const kept = { reading, savedAtMs: nowMs, savedRecords: recordsAfter, savedSignals: signalsAfter };
+    this.#readings.set(state.name, kept);
+    return kept;
   }
-  return (count * hourMs) / windowMs;
-}
 
-function withRecord(evidence: EpochEvidence, record: SessionRecord): EpochEvidence {
-  const { arm } = record.assignment;
-  evidence[arm].add(record);
-  evidence.crossed.add(record);
-  if (arm === 'candidate') {
-    const second = Math.floor(record.endedAtMs / 1_000);
-    evidence.endsBySecond.set(second, (evidence.endsBySecond.get(second) ?? 0) + 1);
+  /** Null when all was read; else when the last report that was read was received. */
+  async #readRecords({ name, epoch }: RolloutState, reading: Reading): Promise<number | null> {
+    let lastMs = reading.evidence.setup.originMs;
+    for (let pages = 0; pages < pagesMax; pages++) {
+      const page = await this.#sessions.records({
+        after: reading.recordsAfter,
+        rollout: name,
+        limit: pageSize,
+      });
+      for (const { sequence, record, receivedAtMs } of page) {
+        // The rollout moved on since the caller looked: the next look reads from here.
+        if ((record.assignment.rollout?.epoch ?? -1) > epoch) return lastMs;
+        reading.recordsAfter = sequence;
+        lastMs = receivedAtMs ?? record.endedAtMs;
+        reading.add(record, lastMs);
+      }
+      if (page.length < pageSize) return null;
+    }
+    return lastMs;
   }
-  return { ...evidence, newestEndMs: Math.max(evidence.newestEndMs ?? 0, record.endedAtMs) };
+
+  async #readSignals({ name, epoch }: RolloutState, reading: Reading): Promise<number | null> {
+    let lastMs = reading.evidence.setup.originMs;
+    for (let pages = 0; pages < pagesMax; pages++) {
+      const page = await this.#sessions.signals({
+        after: reading.signalsAfter,
+        rollout: name,
+        limit: pageSize,
+      });
+      for (const { sequence, signal, receivedAtMs } of page) {
+        if (signal.rollout.epoch > epoch) return lastMs;
+        reading.signalsAfter = sequence;
+        lastMs = receivedAtMs;
+        reading.addSignal(signal, receivedAtMs);
+      }
+      if (page.length < pageSize) return null;
+    }
+    return lastMs;
+  }
 }
 
-function emptyEvidence(epoch: number): EpochEvidence {
-  return {
-    epoch,
-    candidate: new MetricAggregate('pipeline'),
-    control: new MetricAggregate('pipeline'),
-    crossed: new CrossedUsers(),
-    newestEndMs: null,
-    endsBySecond: new Map(),
-    isComplete: false,
-  };
+function snapshotName(rollout: string): string {
+  return `evidence:${rollout}`;
 }

@@ -1,33 +1,78 @@
-import { bucketCount } from '@crossfade/sdk/flags/ruleset';
-import { judge, sourceErrorVerdict } from '../analysis/threshold-judge.ts';
-import type { RolloutState } from '../rollout/state.ts';
+import { measure, type Question } from '../analysis/sequential/measurement.ts';
+import { judgeMeasured, type SequentialVerdict } from '../analysis/sequential/sequential-judge.ts';
+import { betterMetrics, sourceErrorVerdict, verdictOf } from '../analysis/sequential/verdict-of.ts';
+import { isBakeDone } from '../rollout/bake-clock.ts';
+import type { Budget, RolloutState } from '../rollout/state.ts';
 import type { Judgement } from '../rollout/verdict.ts';
-import type { EpochEvidence } from './evidence.ts';
+import { horizonMinutes } from './evidence-setup.ts';
+import type { Reading } from './reading.ts';
 
-/** What the judge says of the epoch that runs, from its session records alone. */
-export function judgeEpoch({ plan, stageIndex }: RolloutState, evidence: EpochEvidence): Judgement {
-  const { epoch, candidate, control, crossed } = evidence;
-  const broken = crossed.verdict({ candidate: candidate.sessions, control: control.sessions });
-  if (broken !== null) return { verdict: broken, epoch, broken: 'assignments' };
-  const verdict = judge({
-    candidate,
-    control: hasRandomControl(plan, stageIndex) ? control : null,
-    thresholds: plan.guardrails.limits,
-    minSessions: plan.guardrails.minSessions,
-  });
-  return { verdict, epoch };
+/** No session ended for this long: what is measured is not of now. Sessions of an hour are rare, silence is not. */
+const staleAfterMs = 900_000;
+
+/** What the judge said, as the rollout keeps it and as the comparison shows it. */
+export interface Judged {
+  readonly judgement: Judgement;
+  readonly found: SequentialVerdict;
 }
 
-/** The verdict when the records could not be read. */
+export interface JudgeClock {
+  readonly nowMs: number;
+  readonly timeScale: number;
+}
+
+/** What the judge says of a rollout now. The judgement holds all that it is a function of, beside the plan. */
+export function judgeEpoch(state: RolloutState, budget: Budget, reading: Reading, clock: JudgeClock): Judged {
+  const { evidence } = reading;
+  const measurement = measure(evidence, questionOf(state, budget, reading, clock));
+  const found = judgeMeasured(evidence.setup, measurement);
+  const judgement = { ...judgementOf(found, state.epoch), measurement };
+  return { judgement: measurement.question.isLook ? { ...judgement, atLook: true } : judgement, found };
+}
+
+/** A verdict of the judge as rollouts keep it. */
+export function judgementOf(found: SequentialVerdict, epoch: number): Judgement {
+  const metGoals = betterMetrics(found);
+  return {
+    verdict: verdictOf(found),
+    epoch,
+    metGoals,
+    ...(found.broken === null ? {} : { broken: found.broken }),
+    ...(found.sharedIncident ? { sharedIncident: true } : {}),
+    ...(found.alarm === null ? {} : { alarm: found.alarm }),
+    // Nobody who is with it gets anything: they are moved at once.
+    ...(found.guard === 'dead-candidate' ? { catastrophic: true } : {}),
+  };
+}
+
+function questionOf(
+  state: RolloutState,
+  budget: Budget,
+  reading: Reading,
+  { nowMs, timeScale }: JudgeClock,
+): Question {
+  const { plan, epoch, stageIndex } = state;
+  const share = budget.epochs.find((info) => info.epoch === epoch)?.share ?? null;
+  const stage = stageIndex === null ? undefined : plan.stages[stageIndex]?.name;
+  const silentMs = reading.newestEndMs === null ? 0 : nowMs - reading.newestEndMs;
+  return {
+    nowMs,
+    epoch,
+    alpha: plan.alpha,
+    horizonMinutes: horizonMinutes(budget, timeScale),
+    hasRandomControl: share !== null,
+    plannedSessions: plan.guardrails.minSessions,
+    isLook: isBakeDone(state) && !state.disabled && reading.isComplete,
+    gates: plan.gates
+      .filter(({ liveAtStage, requires }) => liveAtStage === stage && requires === 'certified')
+      .map(({ metric }) => metric),
+    expectedGapMs: reading.expectedGapMs(epoch, share, nowMs),
+    build: plan.candidate.build,
+    ...(silentMs > staleAfterMs ? { silentMs } : {}),
+  };
+}
+
+/** The judgement when the records could not be read. */
 export function unreadable(epoch: number, problem: string): Judgement {
   return { verdict: sourceErrorVerdict(problem), epoch };
-}
-
-/**
- * Whether the two arms of a stage are split at random. An audience alone is not: everybody else is on control.
- * Neither is a share of everybody, unless some are held back; both are judged by limits only.
- */
-function hasRandomControl(plan: RolloutState['plan'], stageIndex: number | null): boolean {
-  const shareBuckets = plan.stages[stageIndex ?? 0]?.shareBuckets ?? 0;
-  return shareBuckets > 0 && (shareBuckets < bucketCount || plan.holdbackBuckets > 0);
 }

@@ -53,7 +53,7 @@ describe('the control loop', () => {
       unacknowledged: ['gateway-1'],
     });
     expect(world.status.receipt?.reason).toMatch(
-      /finalization latency p95 of the candidate 2,6\d\d ms, limit 1,500 ms/,
+      /^finalization latency p95: 2,6\d\d ms against 4\d\d ms in control, limit 1,500 ms; \d+ sessions; evidence \d+ : 1, acted at 20 : 1\.$/,
     );
     expect(world.manager.decide('transcription', { targetingKey: 'a', plan: 'internal' }).variant).toBe(
       'legacy',
@@ -189,7 +189,10 @@ describe('a look that fails', () => {
     sessions.records = records;
     await world.traffic({ perArm: 20 });
     await world.loop.tick();
-    expect(world.status.verdict?.verdict).toBe('pass');
+    expect(world.status.verdict?.verdict).toBe('inconclusive');
+    expect(world.status.verdict?.sentence).toContain(
+      '0 sessions of the candidate have matured, 20 wait for it',
+    );
   });
 
   it('never ends the loop: the next look comes after its wait', async () => {

@@ -5,17 +5,18 @@ import { formatDurationMs } from '@crossfade/sdk/core/units';
 import type { Actor, Command } from '../rollout/commands.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { Judgement } from '../rollout/verdict.ts';
-import type { SessionStore } from '../store/store.ts';
 import type { EvaluatorRegistry } from './evaluator-registry.ts';
-import { EvidenceReader, sessionsPerHour, type EpochEvidence } from './evidence.ts';
+import { EvidenceReader, type EvidenceStore } from './evidence.ts';
 import { judgeEpoch, unreadable } from './judge-epoch.ts';
+import { wantedBakeMs } from '../rollout/bake-clock.ts';
+import type { Reading } from './reading.ts';
 import type { Notifier } from './notifier.ts';
 import type { RolloutManager } from './rollout-manager.ts';
 import { settleRollbacks } from './settle-rollbacks.ts';
 
 export interface ControlLoopOptions {
   readonly manager: RolloutManager;
-  readonly sessions: Pick<SessionStore, 'records'>;
+  readonly sessions: EvidenceStore;
   readonly clock: Clock;
   readonly log: Log;
   /** Absent: nobody listens from outside, and no gateway needs to be heard. */
@@ -31,9 +32,6 @@ const defaultTickMs = 1_000;
 
 /** A look this late did not observe the time between; never less than three looks. */
 const gapMsMin = 10_000;
-
-/** No session ended for this long: what is measured is not of now. Sessions of an hour are rare, silence is not. */
-const staleAfterMs = 900_000;
 
 /** Healthy time that is kept back before it is written: an event a minute, not one a second, through 48 hours. */
 const bakeEventMs = 60_000;
@@ -71,8 +69,8 @@ export class ControlLoop {
 
   constructor(options: ControlLoopOptions) {
     this.#options = options;
-    this.#evidence = new EvidenceReader(options.sessions);
     this.#timeScale = options.timeScale ?? 1;
+    this.#evidence = new EvidenceReader(options.sessions, this.#timeScale);
     this.#tickMs = options.tickMs ?? defaultTickMs;
   }
 
@@ -102,38 +100,42 @@ export class ControlLoop {
       watched.add(state.name);
       await this.#guard(`look at ${state.name}`, () => this.#look(state));
     }
-    for (const name of this.#evidence.names()) if (!watched.has(name)) this.#forget(name);
+    for (const name of this.#evidence.names()) {
+      if (!watched.has(name)) await this.#guard(`forget ${name}`, () => this.#forget(name));
+    }
     await this.#guard('rollbacks', () => settleRollbacks(manager, evaluators));
     notifier?.wake();
   }
 
   async #look(state: RolloutState): Promise<void> {
-    const { manager } = this.#options;
-    const { name } = state;
+    const { manager, clock } = this.#options;
+    const { name, budget } = state;
+    if (budget === null) return;
     const watch = this.#watchOf(state);
-    let evidence: EpochEvidence | null = null;
+    let reading: Reading | null = null;
     let judgement: Judgement;
     try {
-      evidence = await this.#evidence.read(state);
-      judgement = judgeEpoch(state, evidence);
+      const nowMs = clock.nowMs();
+      reading = await this.#evidence.read(state, budget, nowMs);
+      ({ judgement } = judgeEpoch(state, budget, reading, { nowMs, timeScale: this.#timeScale }));
     } catch (error) {
       judgement = unreadable(state.epoch, messageOf(error));
     }
     await this.#tell(name, { type: 'verdict', judgement, actor: judge, reason: judgement.verdict.sentence });
     const judged = manager.state(name);
-    if (judged.phase === 'running' && judged.epoch === state.epoch) await this.#bake(judged, watch, evidence);
-    else watch.lookedAtMs = this.#options.clock.monotonicMs();
+    if (judged.phase === 'running' && judged.epoch === state.epoch) await this.#bake(judged, watch, reading);
+    else watch.lookedAtMs = clock.monotonicMs();
+    await this.#evidence.keep(name, clock.nowMs());
   }
 
   /** Tells the bake clock what was seen since the last look. */
-  async #bake(state: RolloutState, watch: Watch, evidence: EpochEvidence | null): Promise<void> {
+  async #bake(state: RolloutState, watch: Watch, reading: Reading | null): Promise<void> {
     const { clock } = this.#options;
     const passedMs = clock.monotonicMs() - watch.lookedAtMs;
     watch.lookedAtMs = clock.monotonicMs();
-    const stop = this.#stopReason(passedMs, evidence);
+    const stop = this.#stopReason(passedMs);
     if (stop === undefined) watch.healthyMs += passedMs * this.#timeScale;
-    const stage = state.plan.stages[state.stageIndex ?? 0];
-    const leftMs = (stage?.bakeMs ?? 0) - (state.bake?.healthyMs ?? 0);
+    const leftMs = wantedBakeMs(state) - (state.bake?.healthyMs ?? 0);
     // Standing still, or about to: each look counts, so that the reason is written at once and taken back at once.
     const isDue =
       stop !== undefined || state.bake?.stopped != null || watch.healthyMs >= Math.min(bakeEventMs, leftMs);
@@ -142,9 +144,7 @@ export class ControlLoop {
     watch.healthyMs = 0;
     const shortestMs = shortestRateMs / Math.min(this.#timeScale, 12);
     const rate =
-      evidence === null
-        ? null
-        : sessionsPerHour(evidence, state.bake?.sinceMs ?? clock.nowMs(), clock.nowMs(), shortestMs);
+      reading?.sessionsPerHour(state.bake?.sinceMs ?? clock.nowMs(), clock.nowMs(), shortestMs) ?? null;
     await this.#tell(state.name, {
       type: 'tick',
       healthyMs: stop === undefined ? healthyMs : 0,
@@ -156,8 +156,8 @@ export class ControlLoop {
     });
   }
 
-  #stopReason(passedMs: number, evidence: EpochEvidence | null): BakeStop | undefined {
-    const { evaluators, clock } = this.#options;
+  #stopReason(passedMs: number): BakeStop | undefined {
+    const { evaluators } = this.#options;
     if (passedMs > Math.max(gapMsMin, 3 * this.#tickMs)) {
       return { reason: 'gap', sentence: `Nobody looked for ${formatDurationMs(passedMs)}.` };
     }
@@ -166,11 +166,6 @@ export class ControlLoop {
       !evaluators.list().some(({ role, connected }) => role === 'gateway' && connected)
     ) {
       return { reason: 'stale', sentence: 'No gateway is heard.' };
-    }
-    const newestEndMs = evidence?.newestEndMs ?? null;
-    const silentMs = newestEndMs === null ? 0 : clock.nowMs() - newestEndMs;
-    if (silentMs > staleAfterMs) {
-      return { reason: 'stale', sentence: `No session ended for ${formatDurationMs(silentMs)}.` };
     }
     return undefined;
   }
@@ -183,9 +178,9 @@ export class ControlLoop {
     return watch;
   }
 
-  #forget(name: string): void {
-    this.#evidence.forget(name);
+  async #forget(name: string): Promise<void> {
     this.#watches.delete(name);
+    await this.#evidence.forget(name);
   }
 
   async #tell(name: string, command: Command): Promise<void> {

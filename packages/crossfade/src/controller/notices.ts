@@ -18,6 +18,7 @@ const kinds: Readonly<Partial<Record<RolloutEventType, NoticeKind>>> = {
   paused: 'paused',
   disabled: 'disabled',
   revised: 'revised',
+  alarmed: 'held',
   completed: 'completed',
   'rollback-started': 'rollback-started',
   'rolled-back': 'rolled-back',

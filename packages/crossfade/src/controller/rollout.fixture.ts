@@ -26,6 +26,8 @@ export interface SessionChanges {
   readonly epoch: number;
   readonly endedAtMs: number;
   readonly rollout?: string;
+  /** The rule that decided; absent: a share did, and no rule is known. */
+  readonly rule?: string;
   /** Latency of every final, ms. */
   readonly finalMs?: number;
 }
@@ -54,7 +56,8 @@ export function sessionOf(changes: SessionChanges): SessionRecord {
     assignment: {
       flag: 'transcription',
       variant: arm === 'candidate' ? 'streaming' : 'legacy',
-      reason: 'SPLIT',
+      reason: changes.rule?.startsWith('audience:') === true ? 'TARGETING_MATCH' : 'SPLIT',
+      ...(changes.rule === undefined ? {} : { rule: changes.rule }),
       rulesetRevision: 1,
       upstream: arm === 'candidate' ? 'streaming' : 'legacy',
       arm,

@@ -18,8 +18,9 @@ export function settledBy(state: RolloutState, gate: Gate): 'live' | 'acceptance
   return waived ? 'waiver' : null;
 }
 
-/** Whether live evidence of this epoch proves the gate. */
+/** Whether live evidence proves the gate: that of this epoch, or of the stage that was to prove it. */
 export function isProvenLive(state: RolloutState, gate: Gate): boolean {
+  if (state.budget?.proven.some(({ metric }) => metric === gate.metric) === true) return true;
   const evidence = state.judged?.judgement.verdict.evidence ?? [];
   return evidence.some(({ metric, result }) => metric === gate.metric && meets(result, gate.requires));
 }

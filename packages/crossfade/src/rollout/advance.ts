@@ -1,11 +1,12 @@
 import { formatDurationMs } from '@crossfade/sdk/core/units';
+import { isBakeDone, wantedBakeMs } from './bake-clock.ts';
 import { isProvenLive, settledBy } from './acceptance.ts';
 import type { Command } from './commands.ts';
 import { refusal, type Decision, type DecisionDraft } from './decision.ts';
 import { freezeAt } from './freeze.ts';
 import type { Stage } from './plan.ts';
 import type { RolloutState } from './state.ts';
-import { ruleOf } from './verdict.ts';
+import { ruleOf, withoutMeasurement } from './verdict.ts';
 
 type Advance = Extract<Command, { readonly type: 'advance' }>;
 type Approve = Extract<Command, { readonly type: 'approve' }>;
@@ -45,9 +46,9 @@ function whyNotJudged(state: RolloutState): string | null {
 }
 
 function whyNotBaked(state: RolloutState): string | null {
-  const wantedMs = currentStage(state)?.bakeMs ?? 0;
+  if (isBakeDone(state)) return null;
+  const wantedMs = wantedBakeMs(state);
   const bakedMs = state.bake?.healthyMs ?? 0;
-  if (bakedMs >= wantedMs) return null;
   const stopped = state.bake?.stopped ?? null;
   const why = stopped === null ? '' : ` The clock stands still: ${stopped.sentence}`;
   return `Baked ${formatDurationMs(bakedMs)} of ${formatDurationMs(wantedMs)}.${why}`;
@@ -101,7 +102,7 @@ export function advanceIfDue(draft: DecisionDraft): string | null {
 
 function moveOn(draft: DecisionDraft, byHand: boolean, withoutPass: boolean, reason: string): string {
   const { state } = draft;
-  const judgement = state.judged?.judgement ?? null;
+  const judgement = withoutMeasurement(state.judged?.judgement ?? null);
   const next = nextStage(state);
   if (next === undefined) {
     draft.emit({ type: 'completed', byHand, withoutPass, judgement }, reason);

@@ -6,6 +6,17 @@ import { ruleOf } from './verdict.ts';
 
 type Tick = Extract<Command, { readonly type: 'tick' }>;
 
+/** Healthy time that the stage asks for: its bake, and what the bake was extended by. */
+export function wantedBakeMs({ plan, stageIndex, bake }: RolloutState): number {
+  const planned = stageIndex === null ? 0 : (plan.stages[stageIndex]?.bakeMs ?? 0);
+  return planned + (bake?.extensionMs ?? 0);
+}
+
+/** Whether the bake is done: time for the look that was registered with it. */
+export function isBakeDone(state: RolloutState): boolean {
+  return state.bake !== null && state.bake.healthyMs >= wantedBakeMs(state);
+}
+
 /**
  * What one tick adds to the bake clock of a running rollout: healthy, observed time only, or the reason why the
  * clock stands still. Never more than has passed since the last tick, so a tick that is repeated after a crash
@@ -31,9 +42,10 @@ function bakeStop(state: RolloutState, tick: Tick, nowMs: number): BakeStop | nu
   if (state.judged === null) {
     return { reason: 'not-judged', sentence: 'Nothing was judged in this epoch yet.' };
   }
-  const { verdict } = state.judged.judgement;
+  const { verdict, sharedIncident } = state.judged.judgement;
   if (ruleOf(state.judged.judgement).bake === 'stops') {
-    return { reason: verdict.verdict as BakeStop['reason'], sentence: verdict.sentence };
+    const reason = sharedIncident === true ? 'shared-incident' : (verdict.verdict as BakeStop['reason']);
+    return { reason, sentence: verdict.sentence };
   }
   return tooFewSessions(state, tick);
 }

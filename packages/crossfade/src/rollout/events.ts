@@ -35,6 +35,12 @@ export type EventBody =
   /** The judge changed its mind, or proved another gate. */
   | { readonly type: 'judged'; readonly judgement: Judgement }
   | { readonly type: 'baked'; readonly healthyMs: number; readonly stopped: BakeStop | null }
+  /** The look at the end of the bake proved too little; once, the bake goes on for so long. */
+  | { readonly type: 'bake-extended'; readonly byMs: number }
+  /** Evidence begins anew, after an incident of both arms: what it left must not count for or against anybody. */
+  | { readonly type: 'epoch-begun' }
+  /** Users did not get all: somebody must look. Pauses a rollout that runs. */
+  | { readonly type: 'alarmed'; readonly harmed: number }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   | { readonly type: 'disabled' }
@@ -44,8 +50,10 @@ export type EventBody =
       readonly plan: Plan;
       readonly diff: readonly PlanChange[];
       readonly stageIndex: number | null;
-      /** A new bake with a new error budget began. */
+      /** A new bake began. */
       readonly newBake: boolean;
+      /** With an error budget of its own: another margin, limit or metric. Absent in older logs: as `newBake`. */
+      readonly newBudget?: boolean;
     }
   | {
       readonly type: 'completed';

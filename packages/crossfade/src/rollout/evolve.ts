@@ -1,8 +1,16 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
-import { silenceSince } from './bake-clock.ts';
+import { silenceSince, wantedBakeMs } from './bake-clock.ts';
+import { provenOnLeaving, withEpoch } from './budget.ts';
 import type { RolloutEvent } from './events.ts';
 import type { DrainedSession } from './commands.ts';
-import { isExposed, type Bake, type RolledBackSession, type Rollback, type RolloutState } from './state.ts';
+import {
+  isExposed,
+  type Bake,
+  type Budget,
+  type RolledBackSession,
+  type Rollback,
+  type RolloutState,
+} from './state.ts';
 
 /**
  * The state after one more event; `state` is null before the first. Reads nothing but its arguments, and judges
@@ -37,6 +45,7 @@ function appliedState(event: EventOf<'applied'>): RolloutState {
     disabled: false,
     acceptance: null,
     bake: null,
+    budget: null,
     judged: null,
     approvals: [],
     approvalWanted: null,
@@ -62,7 +71,10 @@ function changeOf(
         phase: 'running',
         stageIndex: event.stageIndex,
         approvalWanted: null,
-        ...newEpoch(state, event.atMs),
+        ...newEpoch(
+          { ...state, stageIndex: event.stageIndex, budget: budgetOnLeaving(state, event) },
+          event.atMs,
+        ),
       };
     case 'approval-wanted':
       return { approvalWanted: event.stage };
@@ -72,38 +84,31 @@ function changeOf(
       return { judged: { judgement: event.judgement, sinceMs: silenceSince(state, event) } };
     case 'baked':
       return { bake: baked(state, event) };
+    case 'bake-extended':
+      return { bake: extended(state, event.byMs) };
+    case 'epoch-begun':
+      return newEpoch(state, event.atMs);
+    case 'alarmed':
+      return alarmed(state, event);
     case 'paused':
       return { phase: 'paused', bake: stopped(state, 'paused', event.reason) };
     case 'resumed':
       return {
         phase: 'running',
-        bake: restarted(state, event.atMs),
+        bake: resumedBake(state, event.atMs),
         judged: state.judged === null ? null : { ...state.judged, sinceMs: event.atMs },
       };
     case 'disabled':
-      return {
-        disabled: true,
-        epoch: state.epoch + 1,
-        judged: null,
-        bake: stopped(state, 'disabled', event.reason),
-      };
     case 'enabled':
-      return { disabled: false, epoch: state.epoch + 1, judged: null, bake: restarted(state, event.atMs) };
+      return switched(state, event);
     case 'revised':
       return revised(state, event);
     case 'completed':
-      return { phase: 'completed', approvalWanted: null };
+      return { phase: 'completed', approvalWanted: null, budget: budgetOnLeaving(state, event) };
     case 'rollback-started':
       return rollbackStarted(state, event);
     case 'drain-escalated':
-      return {
-        rollback: {
-          ...rollbackOf(state),
-          drainId: event.drainId,
-          policy: event.policy,
-          gateways: mapValues(rollbackOf(state).gateways, () => false),
-        },
-      };
+      return { rollback: escalated(rollbackOf(state), event) };
     case 'admission-stopped':
       return { rollback: admissionStopped(state, event) };
     case 'sessions-drained':
@@ -121,15 +126,43 @@ function withWaiver(state: RolloutState, event: EventOf<'waived'>): RolloutState
   };
 }
 
-/** Exposure changed or the bake begins anew: evidence so far is of another epoch. */
-function newEpoch(state: RolloutState, atMs: number): Pick<RolloutState, 'epoch' | 'bake' | 'judged'> {
-  return { epoch: state.epoch + 1, bake: newBake(atMs), judged: null };
+type EpochChange = Pick<RolloutState, 'epoch' | 'budget' | 'judged'>;
+
+/** Exposure changed: evidence so far is of another epoch. `state` is as it is to be, but for the epoch. */
+function nextEpoch(state: RolloutState, atMs: number, isFresh = false): EpochChange {
+  const epoch = state.epoch + 1;
+  const isBegun = state.stageIndex !== null;
+  const budget = isBegun ? withEpoch(state.budget, { ...state, epoch }, { atMs, isFresh }) : state.budget;
+  return { epoch, budget, judged: null };
+}
+
+/** An epoch whose bake begins anew. */
+function newEpoch(
+  state: RolloutState,
+  atMs: number,
+  isFresh = false,
+): EpochChange & Pick<RolloutState, 'bake'> {
+  return { ...nextEpoch(state, atMs, isFresh), bake: newBake(atMs) };
+}
+
+function budgetOnLeaving(
+  state: RolloutState,
+  event: EventOf<'stage-entered'> | EventOf<'completed'>,
+): Budget | null {
+  const { budget } = state;
+  return budget === null ? null : { ...budget, proven: [...budget.proven, ...provenOnLeaving(state, event)] };
+}
+
+function alarmed(state: RolloutState, event: EventOf<'alarmed'>): Partial<RolloutState> {
+  const budget = state.budget === null ? null : { ...state.budget, alarmedAt: event.harmed };
+  if (state.phase !== 'running') return { budget };
+  return { budget, phase: 'paused', bake: stopped(state, 'paused', event.reason) };
 }
 
 const notJudged = { reason: 'not-judged', sentence: 'Nothing was judged in this epoch yet.' } as const;
 
 function newBake(atMs: number): Bake {
-  return { healthyMs: 0, sinceMs: atMs, tickedAtMs: atMs, stopped: notJudged };
+  return { healthyMs: 0, extensionMs: 0, sinceMs: atMs, tickedAtMs: atMs, stopped: notJudged };
 }
 
 function baked(state: RolloutState, event: EventOf<'baked'>): Bake {
@@ -151,10 +184,30 @@ function restarted(state: RolloutState, atMs: number): Bake | null {
   return state.bake === null ? null : { ...state.bake, sinceMs: atMs, tickedAtMs: atMs, stopped: notJudged };
 }
 
+function switched(
+  state: RolloutState,
+  event: EventOf<'disabled'> | EventOf<'enabled'>,
+): Partial<RolloutState> {
+  const disabled = event.type === 'disabled';
+  const bake = disabled ? stopped(state, 'disabled', event.reason) : restarted(state, event.atMs);
+  return { disabled, ...nextEpoch({ ...state, disabled }, event.atMs), bake };
+}
+
+function extended({ bake }: RolloutState, byMs: number): Bake | null {
+  return bake === null ? null : { ...bake, extensionMs: bake.extensionMs + byMs };
+}
+
+/** Whoever resumes a bake that was over without proof gives it as long again as it was given before. */
+function resumedBake(state: RolloutState, atMs: number): Bake | null {
+  const bake = restarted(state, atMs);
+  if (bake === null || bake.extensionMs === 0 || bake.healthyMs < wantedBakeMs(state)) return bake;
+  return { ...bake, extensionMs: bake.extensionMs + (state.plan.stages[state.stageIndex ?? 0]?.bakeMs ?? 0) };
+}
+
 function revised(state: RolloutState, event: EventOf<'revised'>): Partial<RolloutState> {
   const next = { plan: event.plan, planVersion: state.planVersion + 1, stageIndex: event.stageIndex };
   if (!event.newBake) return next;
-  const fresh = newEpoch(state, event.atMs);
+  const fresh = newEpoch({ ...state, ...next }, event.atMs, event.newBudget ?? event.newBake);
   const reason = state.phase === 'paused' ? 'paused' : state.disabled ? 'disabled' : null;
   const bake = reason === null ? fresh.bake : stopped({ ...state, ...fresh }, reason, event.reason);
   return { ...next, ...fresh, bake, approvals: [], approvalWanted: null };
@@ -189,6 +242,11 @@ function rollbackOf(state: RolloutState): Rollback {
     );
   }
   return state.rollback;
+}
+
+function escalated(rollback: Rollback, event: EventOf<'drain-escalated'>): Rollback {
+  const { drainId, policy } = event;
+  return { ...rollback, drainId, policy, gateways: mapValues(rollback.gateways, () => false) };
 }
 
 function admissionStopped(state: RolloutState, event: EventOf<'admission-stopped'>): Rollback {

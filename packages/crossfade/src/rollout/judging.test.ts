@@ -263,7 +263,7 @@ describe('the advance rule', () => {
   });
 
   test('a goal that must improve holds completion', () => {
-    const stages = [{ name: 'all', share: 100, bake: '1h', minSessionsPerHour: 0 }];
+    const stages = [{ name: 'half', share: 50, bake: '1h', minSessionsPerHour: 0 }];
     const subject = subjectIn(
       'running',
       planOf({ stages, goals: [{ metric: 'first-partial-latency', mustImprove: true }] }),

@@ -1,12 +1,12 @@
 import { formatDurationMs } from '@crossfade/sdk/core/units';
 import { advanceIfDue, currentStage } from './advance.ts';
-import { bakeOf, isSameStop } from './bake-clock.ts';
+import { bakeOf, isSameStop, wantedBakeMs } from './bake-clock.ts';
 import type { Command } from './commands.ts';
 import type { Decision, DecisionDraft } from './decision.ts';
 import { isSameJson } from './plan-diff.ts';
 import { startRollback } from './rollback.ts';
 import type { RolloutState } from './state.ts';
-import { ruleOf, type Judgement } from './verdict.ts';
+import { ruleOf, type Judgement, withoutMeasurement } from './verdict.ts';
 
 type VerdictCommand = Extract<Command, { readonly type: 'verdict' }>;
 type Tick = Extract<Command, { readonly type: 'tick' }>;
@@ -22,9 +22,15 @@ export function decideVerdict(draft: DecisionDraft, command: VerdictCommand): De
   if (ruleOf(judgement).exposure === 'rollback') {
     draft.emit({ type: 'judged', judgement }, sentence);
     const policy = judgement.catastrophic === true ? 'cut' : state.plan.drain;
-    startRollback(draft, { policy, judgement, witnesses: command, reason: sentence });
+    startRollback(draft, {
+      policy,
+      judgement: withoutMeasurement(judgement),
+      witnesses: command,
+      reason: sentence,
+    });
     return draft.done(`Rolled back: ${sentence}`);
   }
+  if (raiseAlarm(draft, judgement)) return draft.done(`Alarm: ${judgement.alarm?.sentence}`);
   if (state.phase === 'completed')
     return draft.done('The rollout is completed; only a fail would change it.');
   if (judgement.epoch !== state.epoch) {
@@ -37,6 +43,10 @@ export function decideVerdict(draft: DecisionDraft, command: VerdictCommand): De
     return draft.done(`Paused; the judge says ${judgement.verdict.verdict}: ${sentence}`);
   if (pauseIfTooLong(draft, judgement))
     return draft.done('Paused by itself; a person may resume or roll back.');
+  if (judgement.sharedIncident === true) return draft.done(afterIncident(draft, judgement));
+  if (judgement.atLook === true && verdictOf(judgement) === 'inconclusive') {
+    return draft.done(afterPoorLook(draft, judgement));
+  }
   if (ruleOf(judgement).promotes) return draft.done(advanceIfDue(draft) ?? sentence);
   return draft.done(`The judge says ${judgement.verdict.verdict}: ${sentence}`);
 }
@@ -46,9 +56,50 @@ function isNews(state: RolloutState, judgement: Judgement): boolean {
   return state.judged === null || !isSameJson(gistOf(state.judged.judgement), gistOf(judgement));
 }
 
-function gistOf({ verdict, broken, metGoals }: Judgement): unknown {
+function gistOf({ verdict, broken, metGoals, sharedIncident, atLook }: Judgement): unknown {
   const results = verdict.evidence.map(({ metric, result }) => [metric, result]);
-  return { verdict: verdict.verdict, broken: broken ?? null, metGoals: metGoals ?? [], results };
+  const flags = { broken: broken ?? null, shared: sharedIncident === true, atLook: atLook === true };
+  return { verdict: verdict.verdict, ...flags, metGoals: metGoals ?? [], results };
+}
+
+function verdictOf({ verdict }: Judgement): string {
+  return verdict.verdict;
+}
+
+/** Users who did not get all are an alarm of their own, once for each session more. Whatever the verdict. */
+function raiseAlarm(draft: DecisionDraft, { alarm }: Judgement): boolean {
+  const { budget } = draft.state;
+  if (alarm === undefined || budget === null || alarm.harmed <= budget.alarmedAt) return false;
+  draft.emit({ type: 'alarmed', harmed: alarm.harmed }, alarm.sentence);
+  return true;
+}
+
+/** An incident of both arms: held while it lasts, then what it left is put aside with its epoch. */
+function afterIncident(draft: DecisionDraft, judgement: Judgement): string {
+  const { state, nowMs } = draft;
+  const heldMs = nowMs - (state.judged?.sinceMs ?? nowMs);
+  const { incidentHoldMs } = state.plan;
+  const { sentence } = judgement.verdict;
+  if (heldMs < incidentHoldMs) return `Held: ${sentence}`;
+  const why = `Held for ${formatDurationMs(heldMs)}: evidence and bake begin anew in another epoch.`;
+  draft.emit({ type: 'epoch-begun' }, why);
+  return why;
+}
+
+/** The look at the end of the bake did not prove enough: once it bakes as long again, then a person is asked. */
+function afterPoorLook(draft: DecisionDraft, { verdict }: Judgement): string {
+  const { state } = draft;
+  const stage = currentStage(state);
+  if (state.bake === null || stage === undefined) return verdict.sentence;
+  const baked = formatDurationMs(wantedBakeMs(state));
+  if (state.bake.extensionMs === 0) {
+    const why = `Baked ${baked} and not proven: ${verdict.sentence} It bakes ${formatDurationMs(stage.bakeMs)} more, once.`;
+    draft.emit({ type: 'bake-extended', byMs: stage.bakeMs }, why);
+    return why;
+  }
+  const why = `Baked ${baked}, extension included, and not proven: ${verdict.sentence} A person is asked.`;
+  draft.emit({ type: 'paused' }, why);
+  return why;
 }
 
 function pauseIfTooLong(draft: DecisionDraft, judgement: Judgement): boolean {
@@ -76,6 +127,6 @@ export function decideTick(draft: DecisionDraft, command: Tick): Decision {
     draft.emit({ type: 'baked', healthyMs, stopped }, stopped?.sentence ?? command.reason);
   }
   const bakedMs = formatDurationMs(draft.state.bake?.healthyMs ?? 0);
-  const wantedMs = formatDurationMs(currentStage(state)?.bakeMs ?? 0);
+  const wantedMs = formatDurationMs(wantedBakeMs(draft.state));
   return draft.done(`Baked ${bakedMs} of ${wantedMs}.${stopped === null ? '' : ` ${stopped.sentence}`}`);
 }

@@ -10,8 +10,10 @@ import {
   type Gate,
   type Notification,
   type Plan,
+  type PlanMistake,
   type Stage,
 } from './plan.ts';
+import { contradictionIn } from './plan-contradictions.ts';
 import { dayNumber, planSchema, type WrittenPlan } from './plan-schema.ts';
 
 /** A plan is a page or two of text; lists of keys belong into attributes. */
@@ -24,13 +26,6 @@ const mistakesMax = 20;
 const holdbackBucketsMax = bucketCount / 2;
 
 const hourMs = 3_600_000;
-
-/** One mistake in a plan. */
-export interface PlanMistake {
-  readonly path: string;
-  readonly expected: string;
-  readonly got: string;
-}
 
 /**
  * Reads a plan from YAML or JSON text, or from an object. The whole document is valid or nothing of it is taken:
@@ -125,7 +120,9 @@ function planOf(written: WrittenPlan): Plan {
   }
   if (holdback > holdbackBucketsMax) throw one('holdback', 'at most 50 %', `${holdback / 1_000} %`);
   const stages = stagesOf(written, audiences);
-  return {
+  const gates = gatesOf(written, stages);
+  const limits = limitsOf(guardrails.limits);
+  const plan: Plan = {
     name: written.name,
     flag: written.flag,
     control,
@@ -133,9 +130,13 @@ function planOf(written: WrittenPlan): Plan {
     audiences,
     stages,
     ...acceptanceOf(written),
-    gates: gatesOf(written, stages),
-    guardrails: { limits: limitsOf(guardrails.limits), minSessions: guardrails.minSessions },
+    gates,
+    guardrails: { limits, minSessions: guardrails.minSessions },
     goals: written.goals,
+    metrics: metricsOf(written),
+    alpha: written.alpha,
+    maturityMs: written.maturity,
+    incidentHoldMs: written.incidentHold,
     holdbackBuckets: holdback,
     drain: written.drain,
     drainLimitMs: written.drainLimit,
@@ -145,6 +146,9 @@ function planOf(written: WrittenPlan): Plan {
     salt: written.salt ?? written.name,
     overrides: written.overrides,
   };
+  const contradiction = contradictionIn(plan);
+  if (contradiction !== null) throw invalid([contradiction]);
+  return plan;
 }
 
 function acceptanceOf({
@@ -241,6 +245,16 @@ function gatesOf(written: WrittenPlan, stages: readonly Stage[]): readonly Gate[
     }
     return { metric, requires, liveAtStage };
   });
+}
+
+/** Fields that a plan does not name are absent, so that two plans that say the same are the same. */
+function metricsOf({ metrics }: WrittenPlan): Plan['metrics'] {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([id, choice]) => [
+      id,
+      Object.fromEntries(Object.entries(choice ?? {}).filter(([, value]) => value !== undefined)),
+    ]),
+  );
 }
 
 function limitsOf(written: WrittenPlan['guardrails']['limits']): Thresholds {

@@ -2,6 +2,8 @@ import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { parseDurationMs } from '@crossfade/sdk/core/units';
 import * as z from 'zod';
 import { judgedMetricIds, metricIds } from '../analysis/metric-spec.ts';
+import { rolloutAlpha } from '../analysis/sequential/sequential-judge.ts';
+import { sequentialMetrics, type SequentialMetricId } from '../analysis/sequential/sequential-metrics.ts';
 import { acceptanceMetrics, noticeKinds, webhookFormats } from './plan.ts';
 
 /**
@@ -148,7 +150,9 @@ const limit = z.union([z.number().min(0), z.literal('off')], {
 const guardrails = z.strictObject({
   minSessions: whole('a whole number of sessions, 1 or more', 1, 1_000_000)
     .default(30)
-    .describe('Candidate sessions in an epoch before a guardrail may speak.'),
+    .describe(
+      'Sessions that each arm must have in an epoch before anything passes. What is shown bad waits for none.',
+    ),
   limits: z
     .partialRecord(
       z.enum(judgedMetricIds, { error: `one of the judged metrics ${judgedMetricIds.join(', ')}` }),
@@ -167,6 +171,40 @@ const goal = z.strictObject({
     .boolean({ error: 'true or false' })
     .default(false)
     .describe('True: the rollout does not complete before it is shown better.'),
+});
+
+const marginText = 'a percentage from 0 to 1000, such as 25 or "12.5 %"';
+
+/** A relative margin as people write it, in percent. */
+const margin = z
+  .union([z.number(), z.string().regex(/^\d{1,4}(\.\d{1,3})? ?%$/, marginText)], { error: marginText })
+  .transform((value) => Number(String(value).replace('%', '').trim()) / 100)
+  .refine((value) => value >= 0 && value <= 10, marginText);
+
+const sequentialIds = sequentialMetrics.map(({ id }) => id) as [SequentialMetricId, ...SequentialMetricId[]];
+
+const metricChoice = z.strictObject({
+  role: z
+    .enum(['guardrail', 'watch'], { error: 'guardrail or watch' })
+    .optional()
+    .describe('guardrail: shown worse, it rolls back. watch: it is shown, and decides nothing.'),
+  rollbackMargin: margin
+    .optional()
+    .describe('How much worse than control, in percent, is tolerated before it counts towards a rollback.'),
+  promotionMargin: margin
+    .optional()
+    .describe('What must be excluded to be proven no worse; at least the rollback margin.'),
+  proof: z
+    .enum(['below-limit', 'no-worse'], { error: 'below-limit or no-worse' })
+    .optional()
+    .describe('How a gate on it is proven live: below its limit, or no worse than control.'),
+  history: z
+    .number({ error: 'a number above 0 in the unit of the metric' })
+    .positive('a number above 0 in the unit of the metric')
+    .optional()
+    .describe(
+      'What control had before the rollout, in the unit of the metric. A wrong value costs power, never the error bound.',
+    ),
 });
 
 const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -252,6 +290,32 @@ export const planSchema = z
       .describe('Must be proven good. Default: the seven acceptance metrics, certified.'),
     guardrails: guardrails.prefault({}).describe('Must not be shown worse, else rollback.'),
     goals: list(goal).default([]).describe('Hoped to improve.'),
+    metrics: z
+      .partialRecord(
+        z.enum(sequentialIds, { error: `one of the compared metrics ${sequentialIds.join(', ')}` }),
+        metricChoice,
+        { error: 'choices by metric' },
+      )
+      .default({})
+      .describe('What is different from the table of docs/statistics.md, by metric.'),
+    alpha: z
+      .number({ error: 'a number from 0.001 to 0.2' })
+      .min(0.001, 'a number from 0.001 to 0.2')
+      .max(0.2, 'a number from 0.001 to 0.2')
+      .default(rolloutAlpha)
+      .describe(
+        'Worst-case chance that the whole rollout takes a healthy build back. 0.01 for who releases every week.',
+      ),
+    maturity: duration
+      .prefault('30m')
+      .describe(
+        'When the end of a session is overdue, from its start: the 99th percentile of session length, and the lag of reports. A session that did not report by then failed. Never compressed.',
+      ),
+    incidentHold: duration
+      .prefault('30m')
+      .describe(
+        'How long an incident of both arms holds the rollout before its evidence begins anew in another epoch.',
+      ),
     holdback: share
       .prefault(0)
       .describe('Share in percent that stays on control in every stage, in audiences too; at most 50.'),

@@ -1,5 +1,6 @@
 import type { Audience, DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { MetricId, Thresholds } from '../analysis/metric-spec.ts';
+import type { MetricProof, SequentialMetricId } from '../analysis/sequential/sequential-metrics.ts';
 
 /**
  * The versioned file that says how a candidate is rolled out, as the domain sees it: durations in milliseconds,
@@ -26,6 +27,14 @@ export interface Plan {
   readonly guardrails: Guardrails;
   /** Hoped to improve. */
   readonly goals: readonly Goal[];
+  /** What is different from the judge's table, by metric. */
+  readonly metrics: Readonly<Partial<Record<SequentialMetricId, PlanMetric>>>;
+  /** Worst-case chance that the whole rollout takes a healthy build back. */
+  readonly alpha: number;
+  /** From the start of a session until its end is overdue. */
+  readonly maturityMs: number;
+  /** How long an incident of both arms holds before the evidence begins anew. */
+  readonly incidentHoldMs: number;
   /** Buckets that stay on control in every stage, in audiences too; 0: none. Ends with the flag's next rollout. */
   readonly holdbackBuckets: number;
   readonly drain: DrainPolicy;
@@ -42,6 +51,13 @@ export interface Plan {
 
 /** A build does not change; the machines, models and vendors around it do, within weeks. */
 export const evidenceMaxAgeMs = 30 * 86_400_000;
+
+/** One mistake in a plan. */
+export interface PlanMistake {
+  readonly path: string;
+  readonly expected: string;
+  readonly got: string;
+}
 
 export type AcceptanceRule = 'required' | 'waiver';
 
@@ -96,8 +112,19 @@ export interface Gate {
 export interface Guardrails {
   /** By metric, in its unit; `defaultThresholds` with the plan's own over them. A metric without one is not judged. */
   readonly limits: Thresholds;
-  /** Candidate sessions in the epoch before a guardrail may speak. */
+  /** Sessions that each arm must have in an epoch before anything passes. */
   readonly minSessions: number;
+}
+
+/** A plan's choices for one metric; what is absent is as in the judge's table. */
+export interface PlanMetric {
+  readonly role?: 'guardrail' | 'watch';
+  /** Relative: 0.1 is a tenth worse. */
+  readonly rollbackMargin?: number;
+  readonly promotionMargin?: number;
+  readonly proof?: Exclude<MetricProof, 'acceptance'>;
+  /** What control had before, in the metric's unit. */
+  readonly history?: number;
 }
 
 export interface Goal {

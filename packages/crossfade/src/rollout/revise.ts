@@ -10,7 +10,7 @@ type Revise = Extract<Command, { readonly type: 'revise' }>;
 const identity = ['name', 'flag', 'control', 'candidate'] as const;
 
 /** What the judge measures by; another of these is another bake with an error budget of its own. */
-const judgedBy = ['gates', 'guardrails', 'goals'] as const;
+const judgedBy = ['gates', 'guardrails', 'goals', 'metrics', 'alpha', 'maturityMs'] as const;
 
 /** A whole new plan for the same build, applied at once, with its diff in the audit. A live session keeps its pin. */
 export function decideRevise(draft: DecisionDraft, command: Revise): Decision {
@@ -49,7 +49,7 @@ export function decideRevise(draft: DecisionDraft, command: Revise): Decision {
   const measure = judgedBy.find((field) => !isSameJson(state.plan[field], plan[field]));
   const isExposureNew = !isSameJson(exposureOf(state.plan, state.stageIndex), exposureOf(plan, stageIndex));
   const newBake = measure !== undefined || isExposureNew;
-  draft.emit({ type: 'revised', plan, diff, stageIndex, newBake });
+  draft.emit({ type: 'revised', plan, diff, stageIndex, newBake, newBudget: measure !== undefined });
   const changed = `${diff.length} places of the plan changed`;
   if (measure !== undefined)
     return draft.done(`${changed}, the ${measure} among them: a new bake begins with a new error budget.`);

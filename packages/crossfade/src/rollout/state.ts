@@ -1,4 +1,5 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
+import type { EpochInfo } from '../analysis/sequential/epoch-sums.ts';
 import type { MetricId } from '../analysis/metric-spec.ts';
 import type { VerdictKind } from '../analysis/verdict.ts';
 import type { AcceptanceEvidence, Actor, DrainedSession } from './commands.ts';
@@ -35,6 +36,8 @@ export interface RolloutState {
   readonly acceptance: Acceptance | null;
   /** Of the current stage; null before the first. */
   readonly bake: Bake | null;
+  /** What the judge's evidence is about; null before the first stage. */
+  readonly budget: Budget | null;
   /** Last verdict on the current epoch; null until there is one. */
   readonly judged: StandingJudgement | null;
   /** Stages (by name) that a person let begin. */
@@ -44,6 +47,30 @@ export interface RolloutState {
   readonly rollback: Rollback | null;
   readonly appliedAtMs: number;
   readonly changedAtMs: number;
+}
+
+/**
+ * One error budget: what the judge may be wrong with over all epochs since it began. Another margin, limit, metric or
+ * alpha begins another one; another share does not.
+ */
+export interface Budget {
+  /** 1 for the first. */
+  readonly number: number;
+  /** When it began: the origin of its evidence. */
+  readonly sinceMs: number;
+  /** All bakes of the plan as it was then; the weights of the evidence's start times follow from it. */
+  readonly horizonMs: number;
+  /** Its epochs, and the coin of each. */
+  readonly epochs: readonly EpochInfo[];
+  /** Gates that live evidence proved at their stage. */
+  readonly proven: readonly ProvenGate[];
+  /** Sessions whose users did not get all, as of the last alarm. */
+  readonly alarmedAt: number;
+}
+
+export interface ProvenGate {
+  readonly metric: MetricId;
+  readonly stage: string;
 }
 
 /** What opened the first stage, and what settled gates since. */
@@ -66,6 +93,8 @@ export interface Bake {
   readonly healthyMs: number;
   /** When this bake began (a resume begins it anew for `longestBakeMs`). */
   readonly sinceMs: number;
+  /** What the bake was lengthened by when its look proved too little; 0: it was not. */
+  readonly extensionMs: number;
   /** Last tick; no stretch of time counts twice. */
   readonly tickedAtMs: number;
   /** Why it stands still; null while it runs. */
@@ -85,6 +114,7 @@ export type BakeStopReason =
   | 'paused'
   | 'disabled'
   | 'not-judged'
+  | 'shared-incident'
   | Exclude<VerdictKind, 'pass' | 'inconclusive'>;
 
 export interface StandingJudgement {

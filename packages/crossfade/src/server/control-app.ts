@@ -133,11 +133,16 @@ function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
 }
 
 function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
-  const { manager, sessions, processes } = options;
+  const { manager, sessions, processes, clock } = options;
+  app.post('/v1/session-signals', async (context) => {
+    const signals = wire.parseSignals(await json(context, wire.bodyMaxBytes.records));
+    const stored = await sessions.saveSignals(signals, clock.nowMs());
+    return context.json({ received: signals.length, stored } satisfies wire.RecordsAnswer);
+  });
   app.post('/v1/session-records', async (context) => {
     const records = wire.parseRecords(await json(context, wire.bodyMaxBytes.records));
     let stored = 0;
-    for (const record of records) if (await sessions.saveSession(record, null)) stored++;
+    for (const record of records) if (await sessions.saveSession(record, null, clock.nowMs())) stored++;
     return context.json({ received: records.length, stored } satisfies wire.RecordsAnswer);
   });
   app.post('/v1/process-samples', async (context) => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { recordOf } from '../analysis/record.fixture.ts';
-import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
+import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
 import { appendEventsMax, genesisHash, hashOf, payloadCharsMax } from './chain.ts';
 import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
 
@@ -301,6 +301,51 @@ export function describeSessionStore(name: string, open: () => Promise<SessionSt
         expect(await store.saveSession(sessionOf(id), null)).toBe(true);
         expect((await store.record(id))?.sessionId).toBe(id);
       }
+    });
+
+    test('a record keeps when it was received, where that was said', async () => {
+      const store = await openStore();
+      await store.saveSession(sessionOf('s1'), null, 1_234);
+      await store.saveSession(sessionOf('s2'), null);
+      expect((await store.records()).map(({ receivedAtMs }) => receivedAtMs)).toEqual([1_234, null]);
+    });
+
+    test('a signal is stored once per session and kind, and read in order of its coming', async () => {
+      const store = await openStore();
+      const signal = (sessionId: string, kind: SessionSignal['kind'], rollout = 'a'): SessionSignal => ({
+        kind,
+        sessionId,
+        arm: 'candidate',
+        rollout: { name: rollout, epoch: 1 },
+        userHash: '',
+        reason: 'SPLIT',
+        startedAtMs: 5,
+      });
+      expect(await store.saveSignals([signal('s1', 'started'), signal('s2', 'started', 'b')], 10)).toBe(2);
+      const again = [signal('s1', 'started'), signal('s1', 'early'), signal('s1', 'early')];
+      expect(await store.saveSignals(again, 20)).toBe(1);
+      const all = await store.signals();
+      expect(
+        all.map(({ signal: { sessionId, kind }, receivedAtMs }) => [sessionId, kind, receivedAtMs]),
+      ).toEqual([
+        ['s1', 'started', 10],
+        ['s2', 'started', 10],
+        ['s1', 'early', 20],
+      ]);
+      expect(await store.signals({ rollout: 'b' })).toEqual([all[1]]);
+      expect(await store.signals({ after: all[0]!.sequence, limit: 1 })).toEqual([all[1]]);
+    });
+
+    test('a snapshot replaces the one before it, and is gone when it is dropped', async () => {
+      const store = await openStore();
+      expect(await store.snapshot('judge:a')).toBeUndefined();
+      await store.saveSnapshot('judge:a', 'one');
+      await store.saveSnapshot('judge:b', 'other');
+      await store.saveSnapshot('judge:a', 'two');
+      expect([await store.snapshot('judge:a'), await store.snapshot('judge:b')]).toEqual(['two', 'other']);
+      await store.dropSnapshot('judge:a');
+      await store.dropSnapshot('judge:a');
+      expect(await store.snapshot('judge:a')).toBeUndefined();
     });
 
     test('a reader finds its place again, each reader its own', async () => {

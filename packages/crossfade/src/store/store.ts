@@ -1,4 +1,4 @@
-import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
+import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
 
 /** One record of the audit. `hash` covers the record and the hash of the one before it. */
 export interface StoredEvent {
@@ -110,12 +110,28 @@ export interface StoredRecord {
   /** Grows with each stored record of this store. */
   readonly sequence: number;
   readonly record: SessionRecord;
+  /** As given when it was saved; null: it was not. */
+  readonly receivedAtMs: number | null;
+}
+
+export interface StoredSignal {
+  /** Grows with each stored signal of this store. */
+  readonly sequence: number;
+  readonly signal: SessionSignal;
+  readonly receivedAtMs: number;
 }
 
 /** Where sessions end up: transcripts and their records. Used by the gateway, and by the controller for the judge. */
 export interface SessionStore {
-  /** Stores both in one transaction, exactly once per session id: a repeat changes nothing and answers false. */
-  saveSession(record: SessionRecord, transcript: StoredTranscript | null): Promise<boolean>;
+  /**
+   * Stores both in one transaction, exactly once per session id: a repeat changes nothing and answers false.
+   * `receivedAtMs`: when it came, where that is not when it ended.
+   */
+  saveSession(
+    record: SessionRecord,
+    transcript: StoredTranscript | null,
+    receivedAtMs?: number,
+  ): Promise<boolean>;
   record(sessionId: string): Promise<SessionRecord | undefined>;
   transcript(sessionId: string): Promise<StoredTranscript | undefined>;
   /** Records after `sequence`, in order, at most `limit` (default 1,000); of one rollout if named. */
@@ -124,6 +140,19 @@ export interface SessionStore {
     readonly rollout?: string;
     readonly limit?: number;
   }): Promise<readonly StoredRecord[]>;
+  /** Stores signals, each session's once per kind; answers how many were new. One transaction. */
+  saveSignals(signals: readonly SessionSignal[], receivedAtMs: number): Promise<number>;
+  /** Signals after `sequence`, in order, at most `limit` (default 1,000); of one rollout if named. */
+  signals(options?: {
+    readonly after?: number;
+    readonly rollout?: string;
+    readonly limit?: number;
+  }): Promise<readonly StoredSignal[]>;
+  /** Keeps a text by name, over the one before. What is folded from records is saved so, beside where it stopped. */
+  saveSnapshot(name: string, text: string): Promise<void>;
+  snapshot(name: string): Promise<string | undefined>;
+  /** Forgets it; one that is not there is forgotten already. */
+  dropSnapshot(name: string): Promise<void>;
   /** Where a reader of `records` stopped, by reader name; survives a restart. */
   cursor(name: string): Promise<number>;
   saveCursor(name: string, sequence: number): Promise<void>;

@@ -131,6 +131,24 @@ export interface SessionRecord {
   readonly user: UserLedger;
 }
 
+/**
+ * What a gateway says of a session while it runs, so that nobody waits for its end to hear that it failed: that it was
+ * assigned, and how its first two minutes went. Counts once per session and kind, however often it is said.
+ */
+export interface SessionSignal {
+  readonly kind: 'started' | 'early';
+  readonly sessionId: string;
+  readonly arm: Arm;
+  readonly rollout: { readonly name: string; readonly epoch: number };
+  /** As in the assignment. */
+  readonly userHash: string;
+  readonly reason: string;
+  readonly rule?: string;
+  readonly startedAtMs: number;
+  /** With `early`: it did not start, brought nothing, or met an error. */
+  readonly failed?: boolean;
+}
+
 /** What became of a session that was open at a rollback. */
 export type DrainOutcome = 'finished' | 'migrated' | 'cut' | 'rescued' | 'open';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
-import type { SessionRecord } from '../transcript/session-record.ts';
+import type { SessionRecord, SessionSignal } from '../transcript/session-record.ts';
 
 /**
  * What travels between the control plane, its gateways and its command line. Every shape is checked when it
@@ -12,6 +12,9 @@ export const heartbeatIntervalMs = 2_000;
 
 /** Session records a gateway sends at once: one request a second carries more than one gateway makes. */
 export const recordBatchMax = 100;
+
+/** Signals of running sessions a gateway sends at once; one is about 300 bytes. */
+export const signalBatchMax = 1_000;
 
 /** Bodies in bytes. A record with both latency lists full is under 200 kB, a plan a page of text, an acceptance report
  * with all its plots and worst cases under 2 MB. */
@@ -136,6 +139,20 @@ export const sessionRecordSchema = z.looseObject({
 
 const recordsSchema = z.object({ records: z.array(sessionRecordSchema).max(recordBatchMax) });
 
+const signalSchema = z.looseObject({
+  kind: z.enum(['started', 'early']),
+  sessionId: id,
+  arm: z.enum(['control', 'candidate']),
+  rollout: z.looseObject({ name: z.string().min(1).max(200), epoch: count }),
+  userHash: z.string().max(64),
+  reason: z.string().max(64),
+  rule: z.string().max(300).optional(),
+  startedAtMs: ms,
+  failed: z.boolean().optional(),
+});
+
+const signalsSchema = z.object({ signals: z.array(signalSchema).max(signalBatchMax) });
+
 export interface RecordsAnswer {
   readonly received: number;
   /** How many were not known before. */
@@ -223,6 +240,16 @@ export function parseRecords(value: unknown): readonly SessionRecord[] {
   );
   // The schema checks every field the judge reads; loose objects carry the rest through unchanged.
   return records as unknown as readonly SessionRecord[];
+}
+
+/** The signals of one batch, in order. */
+export function parseSignals(value: unknown): readonly SessionSignal[] {
+  const { signals } = parseMessage(
+    signalsSchema,
+    value,
+    `{"signals": [...]} with at most ${signalBatchMax} session signals`,
+  );
+  return signals as unknown as readonly SessionSignal[];
 }
 
 /** JSON text as a value, or MESSAGE_INVALID. */

@@ -27,6 +27,8 @@ export interface EpochInfo {
   readonly epoch: number;
   /** The candidate's share among the sessions that a coin assigned, in (0, 1); null: no random control in this epoch. */
   readonly share: number | null;
+  /** How the names of the rules begin whose shares are that coin; absent: every share is. */
+  readonly coin?: string;
 }
 
 /** Numbers per metric in a session's outcomes: Y as compared, X, and Y against the limit. X = 0: does not enter. */

@@ -1,19 +1,19 @@
 /** What is said of one metric at one moment: values, interval, evidence, proof and state. Plain data for page and log. */
 import { formatValue, groupThousands, type MetricId, metricIds, metricSpecs } from '../metric-spec.ts';
+import { blockMinutes, blocksMin } from './block-differences.ts';
+import type { MetricSetup } from './epoch-sums.ts';
 import {
-  type ArmIndex,
-  candidateArm,
-  cellAt,
-  controlArm,
-  momentsAt,
-  type OutcomeKind,
-} from './cell-layout.ts';
-import type { EpochSums, MetricSetup } from './epoch-sums.ts';
-import { differenceUpperBoundAtLook, logDeltaEventsMin, ratioUpperBound } from './fixed-look.ts';
+  type ArmMoments,
+  differenceUpperBoundAtLook,
+  logDeltaEventsMin,
+  lookQuantile,
+  ratioUpperBound,
+} from './fixed-look.ts';
+import { type MeasuredBlocks, type MeasuredMetric, momentsFrom } from './measurement.ts';
 import { differenceInterval, isExposed, lnMixtureEvidence, tausOf } from './normal-mixture.ts';
-import { contrastOf, type RatioMoments, ratioOf, sumContrasts } from './ratio-moments.ts';
+import { type Contrast, contrastOf, type RatioMoments, ratioOf, sumContrasts } from './ratio-moments.ts';
 import type { MetricRollEvidence } from './roll-evidence.ts';
-import type { SequentialMetric, SequentialMetricId } from './sequential-metrics.ts';
+import type { MetricRole, SequentialMetricId } from './sequential-metrics.ts';
 
 export type MetricState =
   /** It leads evidence over the threshold. */
@@ -30,6 +30,7 @@ export type GoalState = 'better' | 'not-shown' | 'worse';
 
 export interface MetricReport {
   readonly id: SequentialMetricId;
+  readonly roles: readonly MetricRole[];
   readonly state: MetricState;
   /** In the metric's unit (ratios of the table where it has none); null: nothing to measure. */
   readonly candidate: number | null;
@@ -47,21 +48,11 @@ export interface MetricReport {
   readonly sentence: string;
 }
 
-/** Where one metric's sums stand. */
-export interface MetricSource {
-  readonly setup: MetricSetup;
-  /** Index in the setups of its stream. */
-  readonly metric: number;
-  readonly epochs: readonly EpochSums[];
-  /** The epoch that runs. */
-  readonly epoch: number;
-  /** p95 of an arm, when the metric is shown as one. */
-  readonly p95Ms: (arm: 'control' | 'candidate') => number | null;
-}
-
 export interface ReportOptions {
   readonly roll: MetricRollEvidence;
   readonly isCulprit: boolean;
+  /** The epoch that runs. */
+  readonly epoch: number;
   /** Sessions in each arm before anything is said. */
   readonly plannedSessions: number;
   readonly hasRandomControl: boolean;
@@ -71,72 +62,71 @@ export interface ReportOptions {
 const shownAlpha = 0.05;
 
 /** The report of one metric of the sums. */
-export function metricReport(source: MetricSource, options: ReportOptions): MetricReport {
-  const { setup, epochs, epoch } = source;
+export function metricReport(
+  setup: MetricSetup,
+  measured: MeasuredMetric,
+  options: ReportOptions,
+): MetricReport {
   const { metric: spec, baseline } = setup;
-  const current = epochs.find(({ info }) => info.epoch === epoch);
-  const moments = (arm: ArmIndex, kind: OutcomeKind): RatioMoments | null =>
-    current === undefined ? null : momentsOfEpoch(current, source.metric, arm, kind);
-  const candidate = moments(candidateArm, 'compared');
-  const control = moments(controlArm, 'compared');
+  const current = measured.epochs.find(([epoch]) => epoch === options.epoch);
+  const candidate = current === undefined ? null : momentsFrom(current[1]);
+  const control = current === undefined ? null : momentsFrom(current[2]);
   const sessions = { candidate: candidate?.n ?? 0, control: control?.n ?? 0 };
-  const random = epochs.filter(({ info }) => info.share !== null);
+  // An epoch without a coin is measured only while it runs; its arms are shown side by side and not compared.
+  const arms = measured.epochs
+    .filter(([epoch]) => options.hasRandomControl || epoch !== options.epoch)
+    .map(([, first, second]) => ({ candidate: momentsFrom(first), control: momentsFrom(second) }));
   const contrast = sumContrasts(
-    random.flatMap((sums) => {
-      const arms = [candidateArm, controlArm].map((arm) =>
-        momentsOfEpoch(sums, source.metric, arm, 'compared'),
-      );
-      return arms.every(isExposed) ? [contrastOf(arms[0]!, arms[1]!, 0)] : [];
-    }),
+    arms.flatMap((arm) =>
+      isExposed(arm.candidate) && isExposed(arm.control) ? [contrastOf(arm.candidate, arm.control, 0)] : [],
+    ),
   );
-  const [lower, upper] = differenceInterval(contrast, baseline.ratio, shownAlpha);
-  const proof = proofOf(source, moments(candidateArm, 'limit'), options.hasRandomControl);
+  const limit = measured.limit === null ? null : momentsFrom(measured.limit);
+  const proof = proofOf(setup, limit, { arms, hasRandomControl: options.hasRandomControl });
   const enough =
     sessions.candidate >= options.plannedSessions &&
     sessions.candidate > 0 &&
     (!options.hasRandomControl || sessions.control >= options.plannedSessions);
   const state = options.isCulprit ? 'bad' : !enough ? 'no-data' : proof?.proven === true ? 'good' : 'unknown';
-  const taus = tausOf(baseline.ratio);
-  const mirrored = { score: -contrast.score, information: contrast.information };
-  const shown = Math.log(1 / shownAlpha);
-  const isWorse = lnMixtureEvidence(contrast, taus) >= shown;
   const report = {
     id: spec.id,
+    roles: spec.roles,
     state,
-    candidate: shownValue(setup, candidate, source.p95Ms('candidate')),
-    control: shownValue(setup, control, source.p95Ms('control')),
+    candidate: shownValue(setup, candidate, measured.p95Ms[0]),
+    control: shownValue(setup, control, measured.p95Ms[1]),
     limit: shownLimit(setup),
     sessions,
-    difference: contrast.information > 0 ? { value: contrast.difference, lower, upper } : null,
+    ...comparison(contrast, baseline.ratio),
     lnEvidence: Math.max(options.roll.lnRelative, options.roll.lnLimit),
-    goal: isWorse ? 'worse' : lnMixtureEvidence(mirrored, taus) >= shown ? 'better' : 'not-shown',
     proof,
   } as const;
   return { ...report, sentence: reportSentence(report) };
 }
 
-function momentsOfEpoch(sums: EpochSums, metric: number, arm: ArmIndex, kind: OutcomeKind): RatioMoments {
-  const cells = sums.since(0, new Float64Array(sums.width));
-  return momentsAt(cells, cellAt(metric, arm), kind, sums.designEffect(metric, arm, kind));
+/** What may be said of a difference at any time: its interval, and whether it is better or worse. */
+function comparison(contrast: Contrast, historicalRatio: number): Pick<MetricReport, 'difference' | 'goal'> {
+  const [lower, upper] = differenceInterval(contrast, historicalRatio, shownAlpha);
+  const taus = tausOf(historicalRatio);
+  const shown = Math.log(1 / shownAlpha);
+  const mirrored = { score: -contrast.score, information: contrast.information };
+  const isWorse = lnMixtureEvidence(contrast, taus) >= shown;
+  return {
+    difference: contrast.information > 0 ? { value: contrast.difference, lower, upper } : null,
+    goal: isWorse ? 'worse' : lnMixtureEvidence(mirrored, taus) >= shown ? 'better' : 'not-shown',
+  };
 }
 
 /** The fixed-look bound of a gate. Each is at 5 %: all gates must be proven, so nothing is split between them. */
 function proofOf(
-  { setup: { metric: spec, baseline }, metric, epochs }: MetricSource,
+  { metric: spec, baseline }: MetricSetup,
   candidate: RatioMoments | null,
-  hasRandomControl: boolean,
+  { arms, hasRandomControl }: { readonly arms: readonly ArmMoments[]; readonly hasRandomControl: boolean },
 ): MetricReport['proof'] {
   if (spec.proof === 'acceptance' || candidate === null) return null;
   if (spec.proof === 'below-limit' && spec.limit !== null) {
     return boundProof(ratioUpperBound(candidate, baseline.damage), spec.limit);
   }
   if (!hasRandomControl) return null;
-  const arms = epochs
-    .filter(({ info }) => info.share !== null)
-    .map((sums) => ({
-      candidate: momentsOfEpoch(sums, metric, candidateArm, 'compared'),
-      control: momentsOfEpoch(sums, metric, controlArm, 'compared'),
-    }));
   if (arms.some(({ control }) => control.events >= logDeltaEventsMin)) {
     return boundProof(differenceUpperBoundAtLook(arms, spec.promotionMargin), 0);
   }
@@ -222,23 +212,39 @@ function reportSentence({
   return `${titleOf(id)}: ${formatShown(id, candidate)}${against}${wanted}; ${groupThousands(sessions.candidate)} sessions`;
 }
 
-/** A metric that is measured by blocks, as the judge reports it. */
+/** The report of a metric that is measured by blocks. */
 export function blockReport(
-  metric: SequentialMetric,
-  roll: MetricRollEvidence,
-  isCulprit: boolean,
+  setup: MetricSetup,
+  measured: MeasuredBlocks,
+  options: ReportOptions,
 ): MetricReport {
+  const { metric, baseline } = setup;
+  const { promotion, blocks } = measured;
+  const bound =
+    promotion.information > 0 ? promotion.difference + lookQuantile / Math.sqrt(promotion.information) : null;
+  const proof = boundProof(bound, 0);
+  const enough = blocks >= blocksMin;
   const report = {
     id: metric.id,
-    state: isCulprit ? ('bad' as const) : ('unknown' as const),
-    candidate: null,
-    control: null,
+    roles: metric.roles,
+    state: options.isCulprit
+      ? ('bad' as const)
+      : !enough
+        ? ('no-data' as const)
+        : proof?.proven === true
+          ? ('good' as const)
+          : ('unknown' as const),
+    candidate: measured.candidate,
+    control: measured.control,
     limit: metric.limit,
     sessions: { candidate: 0, control: 0 },
-    difference: null,
-    lnEvidence: Math.max(roll.lnRelative, roll.lnLimit),
-    goal: 'not-shown' as const,
-    proof: null,
+    ...comparison(measured.contrast, baseline.ratio),
+    lnEvidence: Math.max(options.roll.lnRelative, options.roll.lnLimit),
+    proof,
   };
-  return { ...report, sentence: `${titleOf(metric.id)}: candidate processes against control processes` };
+  const values = `${formatShown(metric.id, measured.candidate)} against ${formatShown(metric.id, measured.control)} in control`;
+  return {
+    ...report,
+    sentence: `${titleOf(metric.id)}: ${values}; ${blocks} blocks of ${blockMinutes} minutes`,
+  };
 }

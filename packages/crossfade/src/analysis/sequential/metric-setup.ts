@@ -1,8 +1,15 @@
-import { type JudgedMetricId, judgedMetricIds, metricSpecs, type Thresholds } from '../metric-spec.ts';
+import {
+  defaultThresholds,
+  type JudgedMetricId,
+  judgedMetricIds,
+  metricSpecs,
+  type Thresholds,
+} from '../metric-spec.ts';
 import type { MetricSetup } from './epoch-sums.ts';
 import {
   type Baseline,
   defaultBaselines,
+  type MetricProof,
   type MetricRole,
   sequentialMetric,
   type SequentialMetricId,
@@ -13,6 +20,7 @@ export interface MetricChoice {
   readonly roles?: readonly MetricRole[];
   readonly rollbackMargin?: number;
   readonly promotionMargin?: number;
+  readonly proof?: MetricProof;
   readonly baseline?: Baseline;
 }
 
@@ -20,7 +28,7 @@ export interface MetricChoice {
 const slowShareMax = 0.05;
 
 /** Limits in the metric's own unit, as plans write them, become limits of ΣY/ΣX. */
-const ratioLimits: Readonly<Record<JudgedMetricId, (limit: number) => number>> = {
+export const ratioLimits: Readonly<Record<JudgedMetricId, (limit: number) => number>> = {
   'capture-completeness': (limit) => 1 - limit,
   'orphan-rate': (limit) => limit,
   'finalization-latency': () => slowShareMax,
@@ -31,20 +39,19 @@ const ratioLimits: Readonly<Record<JudgedMetricId, (limit: number) => number>> =
   'error-rate': (limit) => limit,
 };
 
-/** A metric of the table with a plan's choices and limit over it. Must not change while a bake runs: that is a new one. */
+/** A metric of the table with a plan's choices and limits; a judged metric without a limit has none. Must not change while a bake runs: that is a new one. */
 export function setupOf(
   id: SequentialMetricId,
   choice: MetricChoice = {},
-  thresholds: Thresholds = {},
+  thresholds: Thresholds = defaultThresholds,
 ): MetricSetup {
   const table = sequentialMetric(id);
   const judged = judgedMetricIds.find((judgedId) => judgedId === id);
   const threshold = judged === undefined ? undefined : thresholds[judged];
   const isLatency = judged !== undefined && metricSpecs[judged].shape === 'p95';
   const limit =
-    judged === undefined || threshold === undefined ? table.limit : ratioLimits[judged](threshold);
-  const limitMs =
-    isLatency && limit !== null ? (threshold ?? metricSpecs[judged].limit ?? undefined) : undefined;
+    judged === undefined ? table.limit : threshold === undefined ? null : ratioLimits[judged](threshold);
+  const limitMs = isLatency ? threshold : undefined;
   const rollbackMargin = choice.rollbackMargin ?? table.rollbackMargin;
   return {
     metric: {
@@ -52,6 +59,7 @@ export function setupOf(
       limit,
       roles: choice.roles ?? table.roles,
       rollbackMargin,
+      proof: choice.proof ?? table.proof,
       promotionMargin: Math.max(rollbackMargin, choice.promotionMargin ?? table.promotionMargin),
     },
     baseline: choice.baseline ?? defaultBaselines[id],

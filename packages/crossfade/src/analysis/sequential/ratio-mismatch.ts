@@ -34,3 +34,44 @@ function lnEpochMismatch({ counts, shares }: SplitCounts, concentration: number)
     lnGamma(concentration) - lnGamma(concentration + n),
   );
 }
+
+/** Which comparison is broken, and how. */
+export interface Mismatch {
+  /**
+   * `assignments`: not what the ruleset gives. `ends`: assigned as planned, and one side does not report. `build`: the
+   * pipelines name another build than the plan.
+   */
+  readonly broken: 'assignments' | 'ends' | 'build';
+  readonly sentence: string;
+}
+
+/** Users by arm, of one epoch. */
+export interface ArmCounts {
+  readonly share: number;
+  readonly candidate: readonly [assigned: number, ended: number];
+  readonly control: readonly [assigned: number, ended: number];
+}
+
+/** Whether users fell on the arms as planned, and whether both arms report alike; null when so. Own alpha of 0.001. */
+export function mismatchOf(epochs: readonly ArmCounts[]): Mismatch | null {
+  for (const [broken, counted] of [
+    ['assignments', 0],
+    ['ends', 1],
+  ] as const) {
+    const splits = epochs.map(({ share, candidate, control }): SplitCounts => {
+      return { counts: [candidate[counted], control[counted]], shares: [share, 1 - share] };
+    });
+    if (lnMismatchEvidence(splits) < Math.log(1 / mismatchAlpha)) continue;
+    const sum = (arm: number): number => splits.reduce((total, { counts }) => total + (counts[arm] ?? 0), 0);
+    const expected = splits.reduce(
+      (total, { counts, shares }) => total + (shares[0] ?? 0) * ((counts[0] ?? 0) + (counts[1] ?? 0)),
+      0,
+    );
+    const what = broken === 'assignments' ? 'were assigned to' : 'reported an end from';
+    return {
+      broken,
+      sentence: `${sum(0)} users ${what} the candidate and ${sum(1)} control, ${Math.round(expected)} of them should be the candidate's: the comparison is broken.`,
+    };
+  }
+  return null;
+}

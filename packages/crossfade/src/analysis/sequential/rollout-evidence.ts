@@ -1,16 +1,20 @@
 import type { SessionRecord } from '../../transcript/session-record.ts';
+import { CrossedUsers, type CrossedUsersJson } from '../crossed-users.ts';
 import { type MetricId, metricIds } from '../metric-spec.ts';
 import { BlockEvidence, blocksMax, type TimedBlock } from './block-evidence.ts';
-import { candidateArm, controlArm } from './cell-layout.ts';
 import { type EpochInfo, type MetricSetup, outcomeWidth } from './epoch-sums.ts';
 import { type EvidenceSource, SumsEvidence } from './evidence-window.ts';
 import { afterSession, type GuardState, guardsAtRest } from './guards.ts';
 import { LatencySketch } from './latency-sketch.ts';
-import type { SplitCounts } from './ratio-mismatch.ts';
-import { lnMismatchEvidence, mismatchAlpha } from './ratio-mismatch.ts';
 import { restartMinutes } from './roll-evidence.ts';
 import { latenciesOf, outcomesOf } from './session-outcomes.ts';
-import { type AssignedSession, SessionStream, type SessionStreamJson, type Taken } from './session-stream.ts';
+import {
+  type AssignedSession,
+  minuteMsDefault,
+  SessionStream,
+  type SessionStreamJson,
+  type Taken,
+} from './session-stream.ts';
 import type { SequentialMetricId } from './sequential-metrics.ts';
 
 /** What is fixed before the first session. Another one is another bake with another error budget. */
@@ -22,7 +26,12 @@ export interface EvidenceSetup {
   readonly maturityMs: number;
   /** The same for its first two minutes. */
   readonly earlyMaturityMs: number;
+  /** What a minute of the evidence takes on the wall; less on a compressed clock. Default: a minute. */
+  readonly minuteMs?: number;
 }
+
+/** The first stretch of a session that is judged by itself. */
+export const earlyWindowMs = 120_000;
 
 /** Two minutes of a session, and half a minute for the report of them. */
 export const earlyMaturityDefaultMs = 150_000;
@@ -38,7 +47,36 @@ export interface RolloutEvidenceJson {
   readonly blocks: readonly (readonly TimedBlock[])[];
   readonly latencies: readonly (readonly [key: string, counts: ReturnType<LatencySketch['toJSON']>])[];
   readonly guards: readonly (readonly [epoch: number, state: GuardState])[];
+  readonly health: readonly (readonly [epoch: number, health: Health])[];
+  readonly crossed: CrossedUsersJson;
 }
+
+/** What the records of an epoch say beside the metrics. */
+export interface Health {
+  /** Candidate sessions by the build that their pipeline named. */
+  readonly builds: Readonly<Record<string, number>>;
+  /** Sessions of either arm whose user did not get all: audio lost, orphans or duplicates shown. */
+  readonly harmed: number;
+  readonly lostMs: number;
+  readonly orphans: number;
+  readonly duplicates: number;
+  /** Users that were looked at, and of these those seen on both sides. */
+  readonly users: number;
+  readonly crossed: number;
+}
+
+const noHealth: Health = {
+  builds: {},
+  harmed: 0,
+  lostMs: 0,
+  orphans: 0,
+  duplicates: 0,
+  users: 0,
+  crossed: 0,
+};
+
+/** Builds told apart in one epoch; what names more is broken anyway. */
+const buildsMax = 8;
 
 /** Latency metrics shown as a p95. */
 const latencyIds = ['finalization-latency', 'stop-latency', 'first-partial-latency'] as const;
@@ -55,12 +93,15 @@ export class RolloutEvidence {
   #blocks: TimedBlock[][];
   readonly #latencies = new Map<string, LatencySketch>();
   readonly #guards = new Map<number, GuardState>();
+  readonly #health = new Map<number, Health>();
+  #crossed = new CrossedUsers();
 
   constructor(setup: EvidenceSetup) {
     this.setup = setup;
     const inWindow = (window: string) => setup.metrics.filter(({ metric }) => metric.window === window);
-    this.ended = new SessionStream(inWindow('ended'), setup.originMs, setup.maturityMs);
-    this.early = new SessionStream(inWindow('early'), setup.originMs, setup.earlyMaturityMs);
+    const { originMs, maturityMs, earlyMaturityMs, minuteMs } = setup;
+    this.ended = new SessionStream(inWindow('ended'), originMs, maturityMs, minuteMs);
+    this.early = new SessionStream(inWindow('early'), originMs, earlyMaturityMs, minuteMs);
     this.#blockSetups = inWindow('blocks');
     this.#blocks = this.#blockSetups.map(() => []);
   }
@@ -71,24 +112,41 @@ export class RolloutEvidence {
     this.early.openEpoch(info);
   }
 
+  /** Minutes of the evidence since the rollout began. */
+  minuteAt(nowMs: number): number {
+    const { originMs, minuteMs = minuteMsDefault } = this.setup;
+    return Math.floor((nowMs - originMs) / minuteMs);
+  }
+
+  /** What is fixed of an epoch; undefined when it was not opened. */
+  epochInfo(epoch: number): EpochInfo | undefined {
+    return this.ended.epochs.find(({ info }) => info.epoch === epoch)?.info;
+  }
+
   /** A session was assigned: its silence will count as a failure. */
-  started(session: AssignedSession): void {
-    this.ended.announce(session);
-    this.early.announce(session);
+  started(session: AssignedSession, receivedAtMs?: number): Taken {
+    this.early.announce(session, receivedAtMs);
+    this.#look(session);
+    return this.ended.announce(session, receivedAtMs);
+  }
+
+  /** Remembers which side a user is on, where a share decided. A lease that ran out may well change sides. */
+  #look({ epoch, userHash, arm, reason }: AssignedSession): void {
+    if (reason === 'SPLIT' && this.epochInfo(epoch) !== undefined) this.#crossed.add(epoch, userHash, arm);
   }
 
   /** A session's first two minutes are over: it failed in them (did not start, stored nothing, met an error), or not. */
-  reportedEarly(session: AssignedSession, failed: boolean): Taken {
+  reportedEarly(session: AssignedSession, failed: boolean, receivedAtMs?: number): Taken {
     const outcomes = new Float64Array(this.early.setups.length * outcomeWidth);
     for (const [i, { metric }] of this.early.setups.entries()) {
       if (metric.id === 'early-failure') outcomes.set([failed ? 1 : 0, 1, failed ? 1 : 0], i * outcomeWidth);
     }
-    return this.early.report(session, outcomes);
+    return this.early.report(session, outcomes, receivedAtMs);
   }
 
   /** A session ended. Counts once, however often and late the record comes. */
-  recorded(record: SessionRecord): Taken {
-    const { arm, rollout, userHash, reason } = record.assignment;
+  recorded(record: SessionRecord, receivedAtMs?: number): Taken {
+    const { arm, rollout, userHash, reason, rule } = record.assignment;
     const session: AssignedSession = {
       sessionId: record.sessionId,
       arm,
@@ -96,9 +154,15 @@ export class RolloutEvidence {
       userHash,
       startedAtMs: record.startedAtMs,
       reason,
+      ...(rule === undefined ? {} : { rule }),
     };
-    const taken = this.ended.report(session, outcomesOf(this.ended.setups, record));
+    // A session shorter than the early window has its early outcome in its record.
+    if (record.endedAtMs - record.startedAtMs <= earlyWindowMs) {
+      this.reportedEarly(session, record.pipeline.failed || isDead(record), receivedAtMs);
+    }
+    const taken = this.ended.report(session, outcomesOf(this.ended.setups, record), receivedAtMs);
     if (taken !== 'taken') return taken;
+    this.#look(session);
     for (const id of latencyIds) {
       const sketch = this.latencies(id, session.epoch, arm);
       for (const ms of latenciesOf(id, record)) sketch.add(ms);
@@ -106,7 +170,23 @@ export class RolloutEvidence {
     const before = this.guards(session.epoch);
     const ended = { arm, dead: isDead(record), endedAtMs: record.endedAtMs };
     this.#guards.set(session.epoch, afterSession(before, ended));
+    this.#health.set(session.epoch, healthAfter(this.#health.get(session.epoch) ?? noHealth, record));
     return taken;
+  }
+
+  /** What the records of an epoch say beside the metrics. */
+  health(epoch: number): Health {
+    return { ...(this.#health.get(epoch) ?? noHealth), ...this.#crossed.counts(epoch) };
+  }
+
+  /** Sessions of all epochs whose users did not get all. */
+  get harmedSessions(): number {
+    return [...this.#health.values()].reduce((sum, { harmed }) => sum + harmed, 0);
+  }
+
+  /** The metrics that are measured by blocks, with their blocks. */
+  blocks(): readonly (readonly [setup: MetricSetup, blocks: readonly TimedBlock[]])[] {
+    return this.#blockSetups.map((setup, i) => [setup, this.#blocks[i] ?? []] as const);
   }
 
   /** A block of a metric that is measured per process. Refused beyond what a rollout can have. */
@@ -166,6 +246,8 @@ export class RolloutEvidence {
       blocks: this.#blocks,
       latencies: [...this.#latencies].map(([key, sketch]) => [key, sketch.toJSON()] as const),
       guards: [...this.#guards],
+      health: [...this.#health],
+      crossed: this.#crossed.toJSON(),
     };
   }
 
@@ -185,6 +267,8 @@ export class RolloutEvidence {
         evidence.#latencies.set(key, LatencySketch.fromJSON(evidence.#edgesMs(id), counts));
     }
     for (const [epoch, state] of json.guards) evidence.#guards.set(epoch, state);
+    for (const [epoch, health] of json.health) evidence.#health.set(epoch, health);
+    evidence.#crossed = CrossedUsers.fromJSON(json.crossed);
     return evidence;
   }
 }
@@ -196,36 +280,26 @@ export function isDead({ pipeline }: SessionRecord): boolean {
   );
 }
 
-/** Which comparison is broken, by the split of users between the arms. */
-export interface Mismatch {
-  /** `assignments`: not what the ruleset gives. `ends`: assigned as planned, and one side does not report. */
-  readonly broken: 'assignments' | 'ends';
-  readonly sentence: string;
-}
-
-/** Whether users fell on the arms as planned, and whether both arms report alike; null when so. Own alpha of 0.001. */
-export function mismatchOf({ ended }: Pick<RolloutEvidence, 'ended'>): Mismatch | null {
-  const epochs = ended.epochs.filter(({ info }) => info.share !== null);
-  for (const [broken, counted] of [
-    ['assignments', 'assigned'],
-    ['ends', 'ended'],
-  ] as const) {
-    const splits = epochs.map((epoch): SplitCounts => {
-      const share = epoch.info.share ?? 0;
-      const counts = [epoch.units(candidateArm)[counted], epoch.units(controlArm)[counted]];
-      return { counts, shares: [share, 1 - share] };
-    });
-    if (lnMismatchEvidence(splits) < Math.log(1 / mismatchAlpha)) continue;
-    const sum = (arm: number): number => splits.reduce((total, { counts }) => total + (counts[arm] ?? 0), 0);
-    const expected = splits.reduce(
-      (total, { counts, shares }) => total + (shares[0] ?? 0) * ((counts[0] ?? 0) + (counts[1] ?? 0)),
-      0,
-    );
-    const what = broken === 'assignments' ? 'were assigned to' : 'reported an end from';
-    return {
-      broken,
-      sentence: `${sum(0)} users ${what} the candidate and ${sum(1)} control, ${Math.round(expected)} of them should be the candidate's: the comparison is broken.`,
-    };
-  }
-  return null;
+function healthAfter(before: Health, record: SessionRecord): Health {
+  const { assignment, user, sampleRate } = record;
+  const lostMs = (Math.max(0, user.samplesOffered - user.samplesCovered) * 1_000) / sampleRate;
+  const isHarmed = lostMs > 0 || user.orphans > 0 || user.duplicateEntries > 0;
+  const build =
+    assignment.arm === 'candidate'
+      ? record.pipeline.attempts.find(({ upstream }) => upstream === assignment.upstream)?.build
+      : undefined;
+  if (!isHarmed && build === undefined) return before;
+  const counted =
+    build === undefined ||
+    (!Object.hasOwn(before.builds, build) && Object.keys(before.builds).length >= buildsMax)
+      ? before.builds
+      : { ...before.builds, [build]: (before.builds[build] ?? 0) + 1 };
+  return {
+    ...before,
+    builds: counted,
+    harmed: before.harmed + (isHarmed ? 1 : 0),
+    lostMs: before.lostMs + lostMs,
+    orphans: before.orphans + user.orphans,
+    duplicates: before.duplicates + user.duplicateEntries,
+  };
 }

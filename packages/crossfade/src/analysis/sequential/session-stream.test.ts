@@ -68,7 +68,14 @@ describe('sessions on their way into the sums', () => {
     expect(sessions.report(assigned(9, 0), clean)).toBe('late');
     sessions.advance(3 * maturityMs);
     expect(cell(sessions, 'n')).toBe(1);
-    expect(sessions.refused).toEqual({ repeated: 1, late: 2, 'unknown-epoch': 0, 'not-random': 0, full: 0 });
+    expect(sessions.refused).toEqual({
+      repeated: 1,
+      late: 2,
+      'unknown-epoch': 0,
+      'not-random': 0,
+      ahead: 0,
+      full: 0,
+    });
   });
 
   test('give the same sums in any order', () => {

@@ -4,7 +4,11 @@ import { restartMinutes } from './roll-evidence.ts';
 import { missingOutcomes } from './session-outcomes.ts';
 import { userKeyOf } from './user-filter.ts';
 
-const minuteMs = 60_000;
+/** A minute of the evidence, unless its clock is compressed. */
+export const minuteMsDefault = 60_000;
+
+/** Clocks of two machines differ by seconds; a start this far in the future would wait for days to mature. */
+const aheadMaxMs = 600_000;
 
 /** Sessions that may wait for their maturity at once: 100 a second for half an hour. */
 export const pendingMax = 180_000;
@@ -19,6 +23,8 @@ export interface AssignedSession {
   readonly startedAtMs: number;
   /** Why the evaluator decided so; `SPLIT`: by a share. */
   readonly reason: string;
+  /** The rule that decided; absent: none is known. */
+  readonly rule?: string;
 }
 
 /** What became of a report. Only `taken` changes any number. */
@@ -32,6 +38,8 @@ export type Taken =
   | 'unknown-epoch'
   /** An audience, an override or an expired lease put it on its side, where a coin should have: no comparison. */
   | 'not-random'
+  /** It claims to have begun long after it was reported: the clock that says so is wrong. */
+  | 'ahead'
   /** Too many sessions wait. */
   | 'full';
 
@@ -58,19 +66,27 @@ export class SessionStream {
   readonly setups: readonly MetricSetup[];
   readonly #originMs: number;
   readonly #maturityMs: number;
+  readonly #minuteMs: number;
   readonly #missing: Float64Array;
+  readonly #waiting = new Map<number, [control: number, candidate: number]>();
   #epochs = new Map<number, EpochSums>();
   readonly #pending = new Map<number, Map<string, Pending>>();
   #pendingCount = 0;
   /** Minutes before this one have matured. */
   #matured = 0;
-  #refused = { repeated: 0, late: 0, 'unknown-epoch': 0, 'not-random': 0, full: 0 };
+  #refused = { repeated: 0, late: 0, 'unknown-epoch': 0, 'not-random': 0, ahead: 0, full: 0 };
 
   /** `originMs`: when the rollout began. `maturityMs`: about p99 of session length plus the lag of reports. */
-  constructor(setups: readonly MetricSetup[], originMs: number, maturityMs: number) {
+  constructor(
+    setups: readonly MetricSetup[],
+    originMs: number,
+    maturityMs: number,
+    minuteMs = minuteMsDefault,
+  ) {
     this.setups = setups;
     this.#originMs = originMs;
     this.#maturityMs = maturityMs;
+    this.#minuteMs = minuteMs;
     this.#missing = missingOutcomes(setups);
   }
 
@@ -101,28 +117,45 @@ export class SessionStream {
     }
   }
 
-  /** A session was assigned; from now on its silence is a failure. */
-  announce(session: AssignedSession): Taken {
-    return this.#take(session, null);
+  /** Sessions of an epoch that wait for their maturity, by arm. */
+  waiting(epoch: number): { readonly candidate: number; readonly control: number } {
+    const [control, candidate] = this.#waiting.get(epoch) ?? [0, 0];
+    return { candidate, control };
+  }
+
+  /**
+   * A session was assigned; from now on its silence is a failure. `receivedAtMs`: when the judge's side got the report,
+   * which decides whether it is late, however long it was not looked at: a restart counts what was counted before.
+   */
+  announce(session: AssignedSession, receivedAtMs?: number): Taken {
+    return this.#take(session, null, receivedAtMs);
   }
 
   /** A session reported its outcomes. */
-  report(session: AssignedSession, outcomes: Float64Array): Taken {
-    return this.#take(session, outcomes);
+  report(session: AssignedSession, outcomes: Float64Array, receivedAtMs?: number): Taken {
+    return this.#take(session, outcomes, receivedAtMs);
   }
 
-  #take(session: AssignedSession, outcomes: Float64Array | null): Taken {
-    const taken = this.#admit(session, outcomes);
+  #take(session: AssignedSession, outcomes: Float64Array | null, receivedAtMs?: number): Taken {
+    const taken = this.#admit(session, outcomes, receivedAtMs);
     if (taken !== 'taken') this.#refused[taken] += 1;
     return taken;
   }
 
-  #admit(session: AssignedSession, outcomes: Float64Array | null): Taken {
-    const minute = Math.max(0, Math.floor((session.startedAtMs - this.#originMs) / minuteMs));
+  /** The first minute that has not matured at a time. */
+  #maturedAt(atMs: number): number {
+    return Math.floor((atMs - this.#maturityMs - this.#originMs) / this.#minuteMs);
+  }
+
+  #admit(session: AssignedSession, outcomes: Float64Array | null, receivedAtMs?: number): Taken {
+    const { startedAtMs } = session;
+    const minute = Math.max(0, Math.floor((startedAtMs - this.#originMs) / this.#minuteMs));
     if (minute < this.#matured) return 'late';
+    if (receivedAtMs !== undefined && minute < this.#maturedAt(receivedAtMs)) return 'late';
     const epoch = this.#epochs.get(session.epoch);
     if (epoch === undefined) return 'unknown-epoch';
-    if (epoch.info.share !== null && session.reason !== 'SPLIT') return 'not-random';
+    if (!isByCoin(session, epoch.info)) return 'not-random';
+    if (receivedAtMs !== undefined && startedAtMs > receivedAtMs + aheadMaxMs) return 'ahead';
     let sessions = this.#pending.get(minute);
     if (sessions === undefined) this.#pending.set(minute, (sessions = new Map<string, Pending>()));
     const known = sessions.get(session.sessionId);
@@ -134,12 +167,19 @@ export class SessionStream {
     if (this.#pendingCount >= pendingMax) return 'full';
     sessions.set(session.sessionId, { session, outcomes });
     this.#pendingCount += 1;
+    this.#wait(session, 1);
     return 'taken';
+  }
+
+  #wait({ epoch, arm }: AssignedSession, change: 1 | -1): void {
+    const counts = this.#waiting.get(epoch) ?? [0, 0];
+    counts[arm === 'control' ? 0 : 1] += change;
+    this.#waiting.set(epoch, counts);
   }
 
   /** Brings everything that has matured by now into the sums. Time never goes back: an earlier one changes nothing. */
   advance(nowMs: number): void {
-    const until = Math.floor((nowMs - this.#maturityMs - this.#originMs) / minuteMs);
+    const until = this.#maturedAt(nowMs);
     const due = [...this.#pending.keys()].filter((minute) => minute < until).sort((a, b) => a - b);
     for (const minute of due) {
       const sessions = this.#pending.get(minute)!;
@@ -152,6 +192,7 @@ export class SessionStream {
 
   #mature(minute: number, { session, outcomes }: Pending): void {
     const sums = this.#epochs.get(session.epoch)!;
+    this.#wait(session, -1);
     sums.open(minute);
     sums.add({
       arm: session.arm === 'candidate' ? candidateArm : controlArm,
@@ -181,12 +222,19 @@ export class SessionStream {
       json.epochs.map((epoch) => [epoch.info.epoch, EpochSums.fromJSON(this.setups, restartMinutes, epoch)]),
     );
     this.#pending.clear();
+    this.#waiting.clear();
     this.#pendingCount = 0;
     for (const [session, outcomes] of json.pending) {
       this.#admit(session, outcomes === null ? null : Float64Array.from(outcomes));
     }
     this.#refused = { ...json.refused };
   }
+}
+
+/** Whether a coin put the session on its side, where the epoch has one: the share's rule, and no other. */
+function isByCoin({ reason, rule }: AssignedSession, { share, coin }: EpochInfo): boolean {
+  if (share === null) return true;
+  return reason === 'SPLIT' && (coin === undefined || rule === undefined || rule.startsWith(coin));
 }
 
 function byAssignment({ session: a }: Pending, { session: b }: Pending): number {

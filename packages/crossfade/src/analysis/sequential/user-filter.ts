@@ -29,30 +29,36 @@ const probes = 3;
  * whatever their side and outcome, which costs a bet; never a known one for a new one, which would break the proof.
  */
 export class UserFilter {
-  readonly #bits: Uint8Array;
+  /** Absent until the first user: most epochs of sessions without users never need it. */
+  #bits: Uint8Array | undefined;
+  /** The bits as text; an epoch that is over is saved again and again. */
+  #text: string | undefined;
 
-  constructor(bits = new Uint8Array(filterBits / 8)) {
+  constructor(bits?: Uint8Array) {
     this.#bits = bits;
   }
 
   /** Whether the user is new; from then on known. */
   add({ high, low }: UserKey): boolean {
+    const bits = (this.#bits ??= new Uint8Array(filterBits / 8));
     let isNew = false;
     for (let probe = 0; probe < probes; probe++) {
       const bit = (high + Math.imul(probe, low | 1)) & (filterBits - 1);
       const mask = 1 << (bit & 7);
-      const byte = this.#bits[bit >>> 3] ?? 0;
+      const byte = bits[bit >>> 3] ?? 0;
       if ((byte & mask) === 0) {
         isNew = true;
-        this.#bits[bit >>> 3] = byte | mask;
+        bits[bit >>> 3] = byte | mask;
       }
     }
+    if (isNew) this.#text = undefined;
     return isNew;
   }
 
   /** Base64 of the bits; empty when no user was seen. */
   toJSON(): string {
-    return this.#bits.every((byte) => byte === 0) ? '' : Buffer.from(this.#bits).toString('base64');
+    if (this.#bits === undefined) return '';
+    return (this.#text ??= Buffer.from(this.#bits).toString('base64'));
   }
 
   static fromJSON(text: string): UserFilter {

@@ -6,6 +6,7 @@ import { betterMetrics, verdictOf } from './verdict-of.ts';
 function report(state: MetricState, changes: Partial<MetricReport> = {}): MetricReport {
   return {
     id: 'missed-tail',
+    roles: ['guardrail'],
     state,
     candidate: 40,
     control: 50,
@@ -31,6 +32,7 @@ function verdict(
     guard: null,
     broken: null,
     sharedIncident: false,
+    alarm: null,
     lnE: 0,
     lnThreshold: Math.log(20),
     metrics,
@@ -51,16 +53,19 @@ describe('a sequential verdict as rollouts keep it', () => {
     expect(verdictOf(verdict([report(state, { candidate })])).evidence[0]?.result).toBe(result);
   });
 
-  test('names an acceptance metric as culprit, and leaves live metrics to the sentence', () => {
+  test('names the metric or the guard that decided', () => {
     expect(verdictOf(verdict([], { culprit: 'missed-tail' })).culprit).toBe('missed-tail');
-    expect(
-      verdictOf(verdict([report('bad', { id: 'early-failure' })], { culprit: 'early-failure' })),
-    ).toEqual({
+    const early = verdict([report('bad', { id: 'early-failure' })], { culprit: 'early-failure' });
+    expect(verdictOf(early)).toEqual({
       verdict: 'inconclusive',
       sentence: 'One sentence.',
+      culprit: 'early-failure',
+      // It has no place among the acceptance metrics; the comparison shows it.
       evidence: [],
       sessions: { candidate: 400, control: 410 },
     });
+    const guarded = verdict([], { culprit: 'error-rate', guard: 'dead-candidate' });
+    expect(verdictOf(guarded).culprit).toBe('dead-candidate');
   });
 
   test('leaves out the worst crash, which is a share of crashes here', () => {

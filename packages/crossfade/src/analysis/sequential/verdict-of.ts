@@ -6,11 +6,11 @@ import type { SequentialMetricId } from './sequential-metrics.ts';
 
 /** The sequential judge's word in the form that rollouts keep: one verdict, with evidence per acceptance metric. */
 export function verdictOf(found: SequentialVerdict): Verdict {
-  const culprit = acceptanceMetric(found.culprit);
+  const culprit = found.guard ?? found.culprit;
   return {
     verdict: found.verdict,
     sentence: found.sentence,
-    ...(culprit === undefined ? {} : { culprit }),
+    ...(culprit === null ? {} : { culprit }),
     evidence: found.metrics.flatMap((report) => {
       const metric = acceptanceMetric(report.id);
       // Live, the worst crash is judged as a share of crashes: that is no value in the metric's unit.
@@ -51,4 +51,10 @@ function evidenceOf(metric: MetricId, report: MetricReport): MetricEvidence {
     control: report.control,
     sentence: `${report.sentence}.`,
   };
+}
+
+/** The verdict when the source of the records could not be read. */
+export function sourceErrorVerdict(reason: string): Verdict {
+  const sentence = `The session records could not be read: ${reason}`;
+  return { verdict: 'source-error', sentence, evidence: [], sessions: { candidate: 0, control: 0 } };
 }

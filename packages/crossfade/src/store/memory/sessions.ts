@@ -1,5 +1,5 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
-import type { SessionRecord, StoredTranscript } from '../../transcript/session-record.ts';
+import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
 import type { SessionStore } from '../store.ts';
 
@@ -14,19 +14,32 @@ class MemorySessionStore implements SessionStore {
     readonly sessionId: string;
     readonly rollout: string | undefined;
     readonly json: string;
+    readonly receivedAtMs: number | null;
   }[] = [];
+  readonly #signals: {
+    readonly rollout: string;
+    readonly json: string;
+    readonly receivedAtMs: number;
+  }[] = [];
+  readonly #signalled = new Set<string>();
+  readonly #snapshots = new Map<string, string>();
   readonly #bySession = new Map<string, number>();
   readonly #transcripts = new Map<string, string>();
   readonly #cursors = new Map<string, number>();
   #closed = false;
 
-  async saveSession(record: SessionRecord, transcript: StoredTranscript | null) {
+  async saveSession(record: SessionRecord, transcript: StoredTranscript | null, receivedAtMs?: number) {
     this.#checkOpen();
     const { sessionId, assignment } = record;
     if (this.#bySession.has(sessionId)) return false;
     const json = JSON.stringify(record);
     this.#bySession.set(sessionId, this.#records.length);
-    this.#records.push({ sessionId, rollout: assignment.rollout?.name, json });
+    this.#records.push({
+      sessionId,
+      rollout: assignment.rollout?.name,
+      json,
+      receivedAtMs: receivedAtMs ?? null,
+    });
     if (transcript !== null) this.#transcripts.set(sessionId, JSON.stringify(transcript));
     return true;
   }
@@ -48,10 +61,58 @@ class MemorySessionStore implements SessionStore {
     this.#checkOpen();
     const { after = 0, rollout } = options;
     return this.#records
-      .map((stored, index) => ({ ...stored, sequence: index + 1 }))
-      .filter((stored) => stored.sequence > after && (rollout === undefined || stored.rollout === rollout))
+      .slice(after)
+      .map((stored, index) => ({ ...stored, sequence: after + index + 1 }))
+      .filter((stored) => rollout === undefined || stored.rollout === rollout)
       .slice(0, readLimit(options.limit))
-      .map(({ sequence, json }) => ({ sequence, record: JSON.parse(json) as SessionRecord }));
+      .map(({ sequence, json, receivedAtMs }) => ({
+        sequence,
+        record: JSON.parse(json) as SessionRecord,
+        receivedAtMs,
+      }));
+  }
+
+  async saveSignals(signals: readonly SessionSignal[], receivedAtMs: number) {
+    this.#checkOpen();
+    let added = 0;
+    for (const signal of signals) {
+      const key = JSON.stringify([signal.sessionId, signal.kind]);
+      if (this.#signalled.has(key)) continue;
+      this.#signalled.add(key);
+      this.#signals.push({ rollout: signal.rollout.name, json: JSON.stringify(signal), receivedAtMs });
+      added += 1;
+    }
+    return added;
+  }
+
+  async signals(options: Parameters<SessionStore['signals']>[0] = {}) {
+    this.#checkOpen();
+    const { after = 0, rollout } = options;
+    return this.#signals
+      .slice(after)
+      .map((stored, index) => ({ ...stored, sequence: after + index + 1 }))
+      .filter((stored) => rollout === undefined || stored.rollout === rollout)
+      .slice(0, readLimit(options.limit))
+      .map(({ sequence, json, receivedAtMs }) => ({
+        sequence,
+        signal: JSON.parse(json) as SessionSignal,
+        receivedAtMs,
+      }));
+  }
+
+  async saveSnapshot(name: string, text: string) {
+    this.#checkOpen();
+    this.#snapshots.set(name, text);
+  }
+
+  async snapshot(name: string) {
+    this.#checkOpen();
+    return this.#snapshots.get(name);
+  }
+
+  async dropSnapshot(name: string) {
+    this.#checkOpen();
+    this.#snapshots.delete(name);
   }
 
   async cursor(name: string) {

@@ -75,4 +75,24 @@ export const sessionMigrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    version: 2,
+    sql: `
+      ALTER TABLE session_records ADD COLUMN received_at_ms REAL;
+      CREATE TABLE session_signals (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        session_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        rollout TEXT NOT NULL,
+        received_at_ms REAL NOT NULL,
+        signal TEXT NOT NULL,
+        UNIQUE (session_id, kind)
+      ) STRICT;
+      CREATE INDEX session_signals_rollout ON session_signals (rollout, sequence);
+      CREATE TABLE snapshots (
+        name TEXT PRIMARY KEY,
+        text TEXT NOT NULL
+      ) STRICT;
+    `,
+  },
 ];

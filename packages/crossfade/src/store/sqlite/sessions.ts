@@ -1,4 +1,4 @@
-import type { SessionRecord, StoredTranscript } from '../../transcript/session-record.ts';
+import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
 import type { SessionStore } from '../store.ts';
 import { Database } from './database.ts';
@@ -21,16 +21,17 @@ class SqliteSessionStore implements SessionStore {
     this.#db = database;
   }
 
-  async saveSession(record: SessionRecord, transcript: StoredTranscript | null) {
+  async saveSession(record: SessionRecord, transcript: StoredTranscript | null, receivedAtMs?: number) {
     const { sessionId, assignment } = record;
     const recordJson = JSON.stringify(record);
     const transcriptJson = transcript === null ? null : JSON.stringify(transcript);
     return this.#db.transaction(() => {
       const added = this.#db.run(
-        'INSERT INTO session_records (session_id, rollout, record) VALUES (?, ?, ?) ON CONFLICT (session_id) DO NOTHING',
+        'INSERT INTO session_records (session_id, rollout, record, received_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO NOTHING',
         sessionId,
         assignment.rollout?.name ?? null,
         recordJson,
+        receivedAtMs ?? null,
       );
       if (added === 0) return false;
       if (transcriptJson !== null) {
@@ -60,12 +61,12 @@ class SqliteSessionStore implements SessionStore {
     const rows =
       rollout === undefined
         ? this.#db.all(
-            'SELECT sequence, record FROM session_records WHERE sequence > ? ORDER BY sequence LIMIT ?',
+            'SELECT sequence, record, received_at_ms FROM session_records WHERE sequence > ? ORDER BY sequence LIMIT ?',
             after,
             limit,
           )
         : this.#db.all(
-            'SELECT sequence, record FROM session_records WHERE rollout = ? AND sequence > ? ORDER BY sequence LIMIT ?',
+            'SELECT sequence, record, received_at_ms FROM session_records WHERE rollout = ? AND sequence > ? ORDER BY sequence LIMIT ?',
             rollout,
             after,
             limit,
@@ -73,7 +74,60 @@ class SqliteSessionStore implements SessionStore {
     return rows.map((row) => ({
       sequence: Number(row['sequence']),
       record: JSON.parse(String(row['record'])) as SessionRecord,
+      receivedAtMs: row['received_at_ms'] === null ? null : Number(row['received_at_ms']),
     }));
+  }
+
+  async saveSignals(signals: readonly SessionSignal[], receivedAtMs: number) {
+    const rows = signals.map((signal) => [signal, JSON.stringify(signal)] as const);
+    return this.#db.transaction(() =>
+      rows.reduce(
+        (added, [{ sessionId, kind, rollout }, json]) =>
+          added +
+          this.#db.run(
+            'INSERT INTO session_signals (session_id, kind, rollout, received_at_ms, signal) VALUES (?, ?, ?, ?, ?) ON CONFLICT (session_id, kind) DO NOTHING',
+            sessionId,
+            kind,
+            rollout.name,
+            receivedAtMs,
+            json,
+          ),
+        0,
+      ),
+    );
+  }
+
+  async signals(options: Parameters<SessionStore['signals']>[0] = {}) {
+    const { after = 0, rollout } = options;
+    const where = rollout === undefined ? '' : 'rollout = ? AND ';
+    const rows = this.#db.all(
+      `SELECT sequence, signal, received_at_ms FROM session_signals WHERE ${where}sequence > ? ORDER BY sequence LIMIT ?`,
+      ...(rollout === undefined ? [] : [rollout]),
+      after,
+      readLimit(options.limit),
+    );
+    return rows.map((row) => ({
+      sequence: Number(row['sequence']),
+      signal: JSON.parse(String(row['signal'])) as SessionSignal,
+      receivedAtMs: Number(row['received_at_ms']),
+    }));
+  }
+
+  async saveSnapshot(name: string, text: string) {
+    this.#db.run(
+      'INSERT INTO snapshots (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text',
+      name,
+      text,
+    );
+  }
+
+  async snapshot(name: string) {
+    const row = this.#db.get('SELECT text FROM snapshots WHERE name = ?', name);
+    return row === undefined ? undefined : String(row['text']);
+  }
+
+  async dropSnapshot(name: string) {
+    this.#db.run('DELETE FROM snapshots WHERE name = ?', name);
   }
 
   async cursor(name: string) {
