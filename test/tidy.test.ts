@@ -39,20 +39,9 @@ describe('the tree', () => {
   });
 
   test('has no code that nothing shipped imports', () => {
-    const dead = deadFiles(shipped, (path) => texts.get(path) ?? '');
-    expect(dead.filter((path) => !awaited.some(({ paths }) => paths.test(path)))).toEqual([]);
-    // An exception that is no longer needed goes.
-    for (const { paths } of awaited) expect(dead.some((path) => paths.test(path))).toBe(true);
+    expect(deadFiles(shipped, (path) => texts.get(path) ?? '')).toEqual([]);
   });
 });
-
-/** Whole and tested, and waiting for its caller; each with what it waits for. */
-const awaited = [
-  {
-    paths: /^packages\/crossfade\/src\/analysis\/sequential\//,
-    reason: 'the controller judges by thresholds until it keeps sequential evidence between looks',
-  },
-];
 
 /**
  * Where a program or a user comes in from outside: everything else must be reached from these files. What only

@@ -49,7 +49,7 @@ export function addDemo(program: Command, io: CommandIo): void {
         .choices(demoDefects)
         .default('slow-finals'),
     )
-    .option('--bake <duration>', `real time that stands for a bake of ${planBake}`, '8s')
+    .option('--bake <duration>', `real time that stands for a bake of ${planBake}`, '14s')
     .option('--keep', 'keep the data folder with logs, journal and records')
     .action(async (options: DemoCommandOptions) => {
       const { runDemo } = await import('../demo/run-demo.ts');

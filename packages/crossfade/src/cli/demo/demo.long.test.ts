@@ -25,7 +25,7 @@ describe('crossfade demo', () => {
         '--sessions',
         '30',
         '--bake',
-        '2s',
+        '14s',
         '--defect',
         defect,
         '--seed',
