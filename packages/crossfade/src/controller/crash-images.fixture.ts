@@ -39,11 +39,13 @@ interface Standing {
 async function standingOf(manager: RolloutManager, store: RolloutStore): Promise<Standing> {
   const ruleset = manager.ruleset();
   const last = (await store.read({ limit: 10_000 })).at(-1);
-  const pending = await store.pendingOutbox(10_000);
+  const pending = await store.pendingOutbox({ limit: 10_000 });
+  const dead = await store.deadOutbox(10_000);
   const told = JSON.stringify({
     states: manager.states(),
     ruleset: { ...ruleset, revision: 0 },
     pending,
+    dead,
     last,
   });
   return { sequence: last?.sequence ?? 0, told, revision: ruleset.revision };
@@ -187,12 +189,13 @@ async function actOnce(
   if (random.next() < 0.2) clock.stepWall(below(random, 7_200_000) - 3_600_000);
   const what = random.next();
   if (what < 0.1) {
-    const [item] = await store.pendingOutbox(1);
-    if (item !== undefined)
-      await store.settleOutbox(
-        item.id,
-        random.next() < 0.7 ? { sent: true } : { sent: false, error: 'refused' },
-      );
+    const [item] = await store.pendingOutbox({ limit: 1 });
+    const results = [
+      { is: 'sent' },
+      { is: 'failed', error: 'refused', dueAtMs: clock.nowMs() + 1_000 },
+      { is: 'dead', error: 'refused', atMs: clock.nowMs(), outbox: [] },
+    ] as const;
+    if (item !== undefined) await store.settleOutbox(item.id, results[below(random, results.length)]!);
     return;
   }
   if (what < 0.15) {

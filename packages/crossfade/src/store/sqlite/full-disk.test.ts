@@ -30,7 +30,13 @@ test.skipIf(!mounted.ok)(
     // What the log still had room for is taken.
     for (let at = 0; at < 300 && refused === undefined; at++) {
       await store
-        .append('a', revision, [large(revision + 1)], [{ id: `${at}`, kind: 'paused', payload: '{}' }], 2)
+        .append(
+          'a',
+          revision,
+          [large(revision + 1)],
+          [{ id: `${at}`, kind: 'paused', target: 'log', payload: '{}' }],
+          2,
+        )
         .then(
           () => revision++,
           (error: unknown) => (refused = error),
@@ -39,7 +45,7 @@ test.skipIf(!mounted.ok)(
     expect(refused).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     expect(await store.verify()).toBeNull();
     expect(await store.read({ stream: 'a' })).toHaveLength(revision);
-    expect(await store.pendingOutbox(1_000)).toHaveLength(revision - 1);
+    expect(await store.pendingOutbox({ limit: 1_000 })).toHaveLength(revision - 1);
     disk.free();
     await store.append('a', revision, [large(0)], [], 3);
     await store.close();
