@@ -30,7 +30,7 @@ export const mayImport = {
   notify: ['core', 'rollout', 'store', 'controller'],
   pipelines: ['core', 'transcript', 'signal', 'wire', 'engines'],
   server: ['core', 'flags', 'transcript', 'wire', 'store', 'controller', 'gateway'],
-  acceptance: ['core', 'flags', 'transcript', 'signal', 'analysis', 'wire'],
+  acceptance: ['core', 'flags', 'client', 'transcript', 'signal', 'analysis', 'wire', 'journal'],
   // Floor 7: the one place where adapters are chosen and wired
   cli: [
     ...[

@@ -52,7 +52,7 @@ export interface PlanOptions {
   readonly profile: Profile;
   /** All that may be named by the profile, the suite's own and the user's. */
   readonly scenarios: readonly Scenario[];
-  readonly target: Pick<Target, 'processes' | 'faults' | 'system'>;
+  readonly target: Pick<Target, 'processes' | 'breakable'>;
   /** A driver can take sessions up again. */
   readonly canResume: boolean;
   readonly probe: Probe;
@@ -202,19 +202,25 @@ function victimsOf({ fault, moment }: Scenario, { processes }: PlanOptions['targ
 function whyNot({ fault, client }: Scenario, { target, canResume }: PlanOptions): string | null {
   if (client === 'resuming' && !canResume) return 'a session of this target cannot be resumed';
   if (fault === undefined) return null;
-  const { faults, processes } = target;
-  if (fault.kind === 'kill') {
-    if (processes.length === 0) return 'the target belongs to somebody else and cannot be killed';
-    const roles = new Set<string>(['any', ...processes.map(({ role }) => role)]);
-    return fault.kills.every((kill) => roles.has(kill.process)) ? null : 'the target has no such process';
+  const { breakable, processes } = target;
+  switch (fault.kind) {
+    case 'kill': {
+      if (processes.length === 0) return 'the target belongs to somebody else and cannot be killed';
+      const roles = new Set<string>(['any', ...processes.map(({ role }) => role)]);
+      return fault.kills.every((kill) => roles.has(kill.process)) ? null : 'the target has no such process';
+    }
+    case 'client-drop':
+      return null;
+    case 'disk-full':
+      return breakable.includes('disk') ? null : 'no small disk can be put under its journal here';
+    case 'clock-step':
+      return breakable.includes('clocks') ? null : 'its clocks cannot be stepped';
+    default:
+      if (breakable.includes(`${fault.place}-network`)) return null;
+      return fault.place === 'client'
+        ? 'no proxy can stand before this target'
+        : 'there is no network between gateway and pipeline here';
   }
-  if (fault.kind === 'client-drop') return null;
-  if (fault.kind === 'disk-full') return faults.disk === undefined ? 'no small disk could be had' : null;
-  if (fault.kind === 'clock-step')
-    return faults.stepClocks === undefined ? 'the clocks of the target cannot be stepped' : null;
-  if (fault.place === 'client')
-    return faults.client === undefined ? 'no proxy can stand before this target' : null;
-  return faults.upstream === undefined ? 'there is no network between gateway and pipeline here' : null;
 }
 
 function expectedMs(

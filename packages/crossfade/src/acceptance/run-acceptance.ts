@@ -166,29 +166,43 @@ class AcceptanceRun {
     if (of === 0) return;
     let done = 0;
     this.#tell('faults', 0, of);
-    const targets = await this.#copies(Math.min(this.#options.profile.replicas, of));
-    try {
-      await inLanes(interleaved(trials), targets.length, async (spec, place) => {
-        this.#stopper.signal.throwIfAborted();
-        if (!this.#done.has(spec.id)) await this.#runTrial(spec, targets[place] as Target);
-        done += 1;
-        this.#tell('faults', done, of);
-      });
-    } finally {
-      await Promise.all(targets.slice(1).map((target) => target.stop()));
-    }
+    const needsDisk = ({ scenario }: Batch<TrialSpec>): boolean => scenario.fault?.kind === 'disk-full';
+    const breakBatches = async (
+      batches: readonly Batch<TrialSpec>[],
+      disk: boolean,
+      lanes: number,
+    ): Promise<void> => {
+      const targets = await this.#copies(Math.min(lanes, sum(batches)), disk);
+      try {
+        await inLanes(interleaved(batches), targets.length, async (spec, place) => {
+          this.#stopper.signal.throwIfAborted();
+          if (!this.#done.has(spec.id)) await this.#runTrial(spec, targets[place] as Target);
+          done += 1;
+          this.#tell('faults', done, of);
+        });
+      } finally {
+        await Promise.all(targets.map((copy) => (copy === this.#options.target ? undefined : copy.stop())));
+      }
+    };
+    const onDisk = trials.filter(needsDisk);
+    const others = trials.filter((batch) => !needsDisk(batch));
+    await Promise.all([
+      breakBatches(others, false, this.#options.profile.replicas),
+      ...(onDisk.length === 0 ? [] : [breakBatches(onDisk, true, 1)]),
+    ]);
   }
 
-  async #copies(count: number): Promise<readonly Target[]> {
+  /** Systems to break. The target itself where there is no other like it. */
+  async #copies(count: number, disk: boolean): Promise<readonly Target[]> {
     const { target } = this.#options;
     const { another } = target;
     if (another === undefined) return [target];
-    return [target, ...(await Promise.all(Array.from({ length: count - 1 }, () => another())))];
+    return Promise.all(Array.from({ length: count }, () => another({ disk })));
   }
 
   async #runTrial(spec: TrialSpec, target: Target): Promise<void> {
     const { clock } = this.#options;
-    const driver = this.#driver(spec.sessions[0]?.client, target.url);
+    const driver = this.#driver(spec.sessions[0]?.client, addressOf(spec, target));
     const outcome = await runTrial({ spec, target, driver, clock, signal: this.#stopper.signal });
     this.#keep(trialCaseOf(outcome));
     if (outcome.isGone) this.#stop(outcome.failure);
@@ -257,6 +271,14 @@ function* interleaved(batches: readonly Batch<TrialSpec>[]): Generator<TrialSpec
   for (let number = 1; number <= longest; number++) {
     for (const { count, spec } of batches) if (number <= count) yield spec(number);
   }
+}
+
+/** Where the clients of a trial connect: through the proxy where it is their network that breaks. */
+function addressOf({ fault }: TrialSpec, { url, faults }: Target): string {
+  if (!('place' in fault) || fault.place !== 'client' || faults.client === undefined) return url;
+  const address = new URL(url);
+  address.host = `127.0.0.1:${faults.client.port}`;
+  return address.href;
 }
 
 function sum(batches: readonly Batch<unknown>[]): number {

@@ -3,6 +3,7 @@ import { createServer, connect } from 'node:net';
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { below, type Random } from '@crossfade/sdk/core/random';
+import { startFaultProxy } from './faults/fault-proxy.ts';
 import type { Target, TargetProcess } from './target.ts';
 
 /** A server that does not listen by then does not start. */
@@ -32,13 +33,19 @@ export async function spawnTarget(
   const port = await freePort(random);
   const server = new SpawnedProcess(command.replaceAll(portPlaceholder, String(port)), port, clock);
   await server.start();
+  const proxy = await startFaultProxy(clock);
+  proxy.setTarget(port);
   return {
     url: `ws://127.0.0.1:${port}${path}`,
     name: command,
     system: 'direct',
     processes: [server],
-    faults: {},
-    stop: () => server.stop(),
+    breakable: ['client-network'],
+    faults: { client: proxy },
+    stop: async () => {
+      await server.stop();
+      await proxy.close();
+    },
   };
 }
 

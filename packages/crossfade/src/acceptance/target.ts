@@ -12,13 +12,16 @@ export interface TargetProcess {
   back(): Promise<void>;
 }
 
-/** What of a target can be broken beside its processes. What is absent cannot, and its scenarios are not run. */
+/** What can be broken beside processes; what is missing cannot, and its scenarios are not run. */
+export type Breakable = 'client-network' | 'upstream-network' | 'disk' | 'clocks';
+
+/** The handles for it. */
 export interface TargetFaults {
-  /** A proxy that `url` leads through. */
+  /** A way to the target on which clients can be cut off. */
   readonly client?: FaultProxy;
   /** Between gateway and pipeline. */
   readonly upstream?: FaultProxy;
-  /** Under the journal. */
+  /** Under the journal; of a copy that was asked for with one. */
   readonly disk?: Pick<SmallDisk, 'fill' | 'free'>;
   /** Steps the wall clocks of all processes, there and back in turns. */
   readonly stepClocks?: () => void;
@@ -34,14 +37,23 @@ export interface Target {
   readonly system: 'direct' | 'behind-gateway';
   /** Empty: it belongs to somebody else and cannot be killed. */
   readonly processes: readonly TargetProcess[];
+  readonly breakable: readonly Breakable[];
   readonly faults: TargetFaults;
-  /** Another system like it, to be broken beside it; absent: there is only one. */
-  readonly another?: () => Promise<Target>;
+  /** Another system like it, to be broken in its place; absent: there is only one. `disk`: with a small one. */
+  readonly another?: (needs: { readonly disk: boolean }) => Promise<Target>;
   /** Ends what was started for the run. Idempotent. */
   stop(): Promise<void>;
 }
 
 /** A target somebody else runs. */
 export function remoteTarget(url: string): Target {
-  return { url, name: url, system: 'direct', processes: [], faults: {}, stop: () => Promise.resolve() };
+  return {
+    url,
+    name: url,
+    system: 'direct',
+    processes: [],
+    breakable: [],
+    faults: {},
+    stop: () => Promise.resolve(),
+  };
 }

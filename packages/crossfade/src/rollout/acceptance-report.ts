@@ -30,7 +30,7 @@ const reportShape = z.looseObject({
     .array(
       z.looseObject({
         id: z.enum(metricIds),
-        result: z.enum(['certified', 'within-limits', 'failed', 'not-measurable']),
+        result: z.enum(['certified', 'within-limits', 'failed', 'inconclusive', 'not-measurable']),
         value: z.number().nullable(),
         n: z.number(),
         bound: z.number().nullable(),
@@ -102,7 +102,7 @@ export function resultOf(evidence: AcceptanceEvidence, metric: string): Evidence
   return worstFirst.find((result) => found.some((row) => row.result === result));
 }
 
-const worstFirst = ['failed', 'not-measurable', 'within-limits', 'certified'] as const;
+const worstFirst = ['failed', 'inconclusive', 'not-measurable', 'within-limits', 'certified'] as const;
 
 function parsed(report: string): unknown {
   try {

@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { systemRandom } from '@crossfade/sdk/core/random';
+import type { DeepgramTarget } from '../../acceptance/deepgram-driver.ts';
 import { type Profile, type ProfileName, profiles } from '../../acceptance/profile.ts';
 import type { AcceptanceReport } from '../../acceptance/report.ts';
 import {
@@ -102,6 +103,7 @@ const codeOf: Readonly<Record<RunResult, ExitCode>> = {
 async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const { planOf, runAcceptance } = await import('../../acceptance/run-acceptance.ts');
   const { DeepgramDriver } = await import('../../acceptance/deepgram-driver.ts');
+  const { ResumingDriver } = await import('../../acceptance/resuming-driver.ts');
   const { ToneProbe } = await import('../../acceptance/tone-probe.ts');
   const { countRendered } = await import('../../acceptance/rendered-count.ts');
   const { ownScenarios } = await import('../../acceptance/scenario-files.ts');
@@ -117,16 +119,20 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
     const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
     const key = io.env['CROSSFADE_TARGET_KEY'];
     const model = options.model ?? (options.pipeline === undefined ? undefined : 'tone');
+    const addressed = (url: string): DeepgramTarget => ({
+      url,
+      query,
+      ...(key === undefined ? {} : { key }),
+      ...(model === undefined ? {} : { model }),
+    });
     const run: AcceptanceOptions = {
       target,
       drivers: {
-        stock: (url) =>
-          new DeepgramDriver({
-            url,
-            query,
-            ...(key === undefined ? {} : { key }),
-            ...(model === undefined ? {} : { model }),
-          }),
+        stock: (url) => new DeepgramDriver(addressed(url)),
+        // Only the gateway keeps a session for a client that comes back.
+        ...(options.behindGateway === true
+          ? { resuming: (url: string) => new ResumingDriver(addressed(url), systemClock) }
+          : {}),
       },
       probe: new ToneProbe(),
       scenarios: await ownScenarios(),
@@ -212,7 +218,7 @@ async function openTarget(options: AcceptOptions): Promise<Target> {
   }
   if (pipeline !== undefined) {
     const { startReference } = await import('./accept-reference.ts');
-    return startReference(pipeline, behindGateway === true);
+    return startReference({ kind: pipeline, behindGateway: behindGateway === true });
   }
   if (spawn !== undefined) {
     const { spawnTarget } = await import('../../acceptance/spawned-target.ts');
