@@ -51,7 +51,8 @@ export class CaseLog {
 
   #addSession(result: SessionCase): void {
     const { counts, sampleRate, lateMs, lostMs, isTimed } = result;
-    for (const [ms, count] of lateMs) this.#late.add(ms, count);
+    // Latencies are what a late sender spoils.
+    if (isTimed) for (const [ms, count] of lateMs) this.#late.add(ms, count);
     if (isShort(result) && counts.missedTailMs !== null && this.#tails.length < tailsMax)
       this.#tails.push(Math.round(counts.missedTailMs * 10) / 10);
     if (isTimed && counts.stopLatencyMs !== null)

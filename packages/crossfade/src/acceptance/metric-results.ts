@@ -104,6 +104,7 @@ export class RunTotals {
       limit: threshold,
       isCaptureProven: this.isProven,
       tailCapMs: shortSessionMs,
+      failWhen: 'shown',
       ...(isOfTrials && this.trials === 0 ? { unmeasurable: cannotFail } : {}),
       ...(isDeaf ? { unmeasurable: `no probe word came back, so nothing is proven${declared}` } : {}),
     });

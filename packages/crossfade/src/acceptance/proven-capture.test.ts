@@ -47,6 +47,19 @@ describe('what the words of the finals prove', () => {
     expect(capture(cut)).toMatchObject({ lostSamples: 320, missingWords: [] });
   });
 
+  it('loses the length of a cut that took a word along, and not the word', () => {
+    const cut = said
+      .filter((_, i) => i !== 3)
+      .map((word) => (word.start < said[3]!.start ? word : moved(word, -640)));
+    expect(capture(cut)).toMatchObject({ lostSamples: 640 });
+  });
+
+  it('forgives one word that was placed a little off, and nothing larger', () => {
+    const off = (samples: number) => said.map((word, i) => (i === 3 ? moved(word, -samples) : word));
+    expect(capture(off(64)).lostSamples).toBe(0);
+    expect(capture(off(320)).lostSamples).toBe(320);
+  });
+
   it('takes finals that come out of order as if they came in order', () => {
     const finals = [final(said.slice(3)), final(said.slice(0, 3))];
     expect(provenCapture(script, finals, script.totalSamples).lostSamples).toBe(0);

@@ -1,11 +1,13 @@
 import { msToSamples } from '@crossfade/sdk/core/units';
 import type { ProbeScript, ProbeWord } from '../signal/probe-script.ts';
-import { auditWords } from '../signal/word-audit.ts';
+import { auditWords, type WordAudit } from '../signal/word-audit.ts';
 import { wordIndex } from '../signal/word-text.ts';
 import type { SaidText } from './driver.ts';
 
 /** Word times travel as seconds, some servers round them to milliseconds: a jump up to this is none. */
 const roundingMs = 1;
+/** A recognizer may place one word so far off: a jump up to this that the next words take back is none. */
+const misplacedMs = 5;
 
 /** What the words of the finals prove of the audio that was offered. Samples of the session. */
 export interface ProvenCapture {
@@ -28,8 +30,8 @@ export interface ProvenCapture {
 
 /**
  * Decodes positions from the words of the finals. A stretch between two neighbours that both came back at the right
- * distance is proven; a run of words that did not come back is lost from its first sample to its last; where the
- * heard audio jumps, the length of the jump is lost. `offered`: what was said when the session ended.
+ * distance is proven; where the heard audio jumps, the length of the jump is lost; a run of words that did not come back
+ * and left no jump is lost from its first sample to its last. `offered`: what was said when the session ended.
  */
 export function provenCapture(
   script: ProbeScript,
@@ -49,11 +51,13 @@ export function provenCapture(
   const missing = audit.missing.filter((word) => word.start < offered);
   const runs = runsOf(script.words, missing, offered);
   const lost = runs.map(({ start, end }) => ({ start, end }));
-  for (const { before, lostSamples } of audit.splices) {
+  for (const { before, lostSamples } of lastingSplices(audit.splices, script.sampleRate)) {
     if (lostSamples <= 0) continue;
-    const run = lost.find(({ end }) => end < before.start && before.start - end < script.sampleRate / 10);
-    if (run === undefined) lost.push({ start: before.start - lostSamples, end: before.start });
-    else run.start = Math.min(run.start, run.end - lostSamples);
+    const neighbour = script.words[script.words.indexOf(before) - 1];
+    const run = lost.find(({ end }) => end === neighbour?.end);
+    // Where audio is cut, the length of the jump is what is gone; the word around the cut is only not to be read.
+    if (run !== undefined) lost.splice(lost.indexOf(run), 1);
+    lost.push({ start: before.start - lostSamples, end: before.start });
   }
   const lostRanges = lost.map(({ start, end }) => ({ start: Math.max(0, start), end }));
   const heardIndexes = new Set(heard.map(({ index }) => index));
@@ -70,6 +74,23 @@ export function provenCapture(
     foreignWords: audit.foreign.length,
     missingWords: missing,
   };
+}
+
+/** Jumps without those of one misplaced word: a little off, and back at the next jump. */
+function lastingSplices(splices: WordAudit['splices'], sampleRate: number): WordAudit['splices'] {
+  const small = msToSamples(misplacedMs, sampleRate);
+  const rounding = msToSamples(roundingMs, sampleRate);
+  const lasting: WordAudit['splices'][number][] = [];
+  for (const splice of splices) {
+    const last = lasting.at(-1);
+    const isBack =
+      last !== undefined &&
+      Math.abs(last.lostSamples) <= small &&
+      Math.abs(last.lostSamples + splice.lostSamples) <= rounding;
+    if (isBack) lasting.pop();
+    else lasting.push(splice);
+  }
+  return lasting;
 }
 
 /** Missing words that stand side by side, as one range each, cut at `offered`. */

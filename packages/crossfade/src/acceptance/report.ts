@@ -10,7 +10,7 @@ const share = z.enum(acceptanceMetricIds);
 const metric = z.object({
   id: share,
   title: z.string().describe('What people call it.'),
-  result: z.enum(['certified', 'within-limits', 'failed', 'not-measurable']),
+  result: z.enum(['certified', 'within-limits', 'failed', 'inconclusive', 'not-measurable']),
   value: z.number().nullable().describe('In `unit`; null when not measurable.'),
   unit: z.enum(['ratio', 'ms', 'per-10000']),
   n: z.number().describe('Units behind the bound: sessions, segments from 60 sessions on, faults, crashes.'),

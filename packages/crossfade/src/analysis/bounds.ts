@@ -113,3 +113,20 @@ export function cappedMeanUpperBound(
   const share = crossing((part) => (lnCapital(values, part * cap, cap) ?? 0) < -Math.log(alpha));
   return share * cap;
 }
+
+/** Halvings of the largest bet in `lnMeanAbove`: from means of twice the limit to ones just above it. */
+const betHalvings = 6;
+
+/**
+ * ln of the capital of bets against "the mean of these values, none below 0, is `limit` or less": the average of bets
+ * of 0.95/limit and its halves, fixed beforehand; each value multiplies a bet's capital by 1 + bet × (value − limit).
+ * 1/alpha or more shows the mean above the limit, whatever the distribution, and may be watched while it grows.
+ */
+export function lnMeanAbove(values: readonly Weighted[], limit: number): number {
+  const logs = Array.from({ length: betHalvings }, (_, i) => {
+    const bet = (0.95 / limit) * 2 ** -i;
+    return values.reduce((sum, [value, count]) => sum + count * Math.log1p(bet * (value - limit)), 0);
+  });
+  const top = Math.max(...logs);
+  return top + Math.log(logs.reduce((sum, each) => sum + Math.exp(each - top), 0) / betHalvings);
+}

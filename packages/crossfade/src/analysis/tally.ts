@@ -1,3 +1,4 @@
+import type { Weighted } from './bounds.ts';
 import { type Contribution, p95, recordedLatencyLimitMs } from './contribution.ts';
 import { Histogram, histogramValueMax } from './histogram.ts';
 import { isWithin, type MetricId, type MetricSpec, metricSpecs, type MetricUnit } from './metric-spec.ts';
@@ -65,6 +66,12 @@ export class Tally {
   /** How many sessions, each taken alone, lie on the wrong side of a limit. */
   sessionsBeyond(limit: number): number {
     return this.#own.count((own) => !isWithin(this.id, own / ownScale[this.#spec.unit], limit));
+  }
+
+  /** The metric over each session alone, in its unit, with the number of sessions; smallest first. */
+  ownValues(): readonly Weighted[] {
+    const scale = ownScale[this.#spec.unit];
+    return this.#own.entries().map(([own, count]) => [own / scale, count]);
   }
 
   /** The metric's value, in its unit. Null when no session entered. */

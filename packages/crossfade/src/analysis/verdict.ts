@@ -26,8 +26,12 @@ export type EvidenceResult =
   | 'certified'
   /** The value is on the right side; there is too little of it to be sure. */
   | 'within-limits'
-  /** The value is on the wrong side. */
+  /**
+   * The value is on the wrong side: in the suite, so far that a build at the limit would hardly show it by chance.
+   */
   | 'failed'
+  /** The value is on the wrong side, and too little was seen to blame the build for it; the suite alone says so. */
+  | 'inconclusive'
   /** There is nothing to measure, and `sentence` says why. */
   | 'not-measurable';
 
