@@ -26,13 +26,8 @@ const mayImport: Readonly<Record<string, string>> = {
   pipelines: 'core transcript signal wire engines',
   notify: 'core rollout store controller',
   server: 'core flags transcript wire store controller gateway',
-<<<<<<< HEAD
-  acceptance: 'core flags transcript signal analysis wire',
-  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway notify pipelines server acceptance',
-=======
   acceptance: 'core flags client transcript signal analysis wire journal',
-  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway pipelines server acceptance',
->>>>>>> 15d8271 (wip: break every part of a system in a run)
+  cli: 'core flags client transcript signal analysis rollout wire engines journal store controller gateway notify pipelines server acceptance',
 };
 const rooms = Object.keys(mayImport);
 const sdkRooms = ['core', 'flags', 'client'];
