@@ -1,4 +1,4 @@
-import { type SocketLike, TranscriptionClient } from '@crossfade/sdk/client/transcription-client';
+import { TranscriptionClient } from '@crossfade/sdk/client/transcription-client';
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { messageOf } from '@crossfade/sdk/core/errors';
 import WebSocket from 'ws';
@@ -53,7 +53,7 @@ class ResumingConnection implements DriverConnection {
       ...(target.model === undefined ? {} : { model: target.model }),
       ...(target.query === undefined ? {} : { query: target.query }),
       ...(target.key === undefined ? {} : { key: target.key }),
-      WebSocket: OwnSocket as unknown as new (url: string, protocols?: string[]) => SocketLike,
+      WebSocket: OwnSocket,
       clock,
       giveUpMs,
       onConnection: (isLive) => this.#onConnection(isLive),

@@ -181,7 +181,8 @@ class AcceptanceRun {
           this.#tell('faults', done, of);
         });
       } finally {
-        await Promise.all(targets.map((copy) => (copy === this.#options.target ? undefined : copy.stop())));
+        const copies = targets.filter((copy) => copy !== this.#options.target);
+        await Promise.all(copies.map((copy) => copy.stop()));
       }
     };
     const onDisk = trials.filter(needsDisk);
