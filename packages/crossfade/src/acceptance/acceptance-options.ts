@@ -36,7 +36,7 @@ export interface AcceptanceOptions {
 }
 
 export interface Progress {
-  readonly phase: 'first contact' | 'sessions' | 'faults';
+  readonly phase: 'first contact' | 'control run' | 'sessions' | 'faults';
   readonly done: number;
   readonly of: number;
 }

@@ -1,4 +1,5 @@
 /** What one case left: plain data, small, enough for every number and picture of the report. Kept on disk as it is. */
+import type { WordErrors } from '../analysis/word-errors.ts';
 import type { MetricCounts } from '../transcript/session-record.ts';
 import { shortSessionMs } from './metric-ids.ts';
 import type { WorstCase } from './report.ts';
@@ -21,6 +22,8 @@ export interface SessionCase {
   /** The same by the target's own word. */
   readonly declared: Pick<MetricCounts, 'samplesCovered' | 'missedTailMs'>;
   readonly heardWords: number;
+  /** Against the text of what was said; null: no language. */
+  readonly wordErrors: WordErrors | null;
   readonly wasTaken: boolean;
   /** Why it broke; empty: it did not. */
   readonly failure: string;

@@ -37,6 +37,7 @@ export function sessionCaseOf(observation: Observation, score: SessionScore): Se
     counts,
     declared: { samplesCovered: declared.samplesCovered, missedTailMs: declared.missedTailMs },
     heardWords: capture.heardWords,
+    wordErrors: score.wordErrors,
     wasTaken: accepted !== null,
     failure,
     lateMs: [...late],

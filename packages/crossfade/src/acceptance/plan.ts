@@ -124,6 +124,7 @@ export function sessionOf(scenario: Scenario, id: string, { probe, seed }: PlanO
   const { speech } = scenario;
   const ends: readonly SpeechEnd[] = ['word', 'mid-word', 'silence'];
   const spoken = probe.speech({
+    number: Number(/-(\d+)(?:[.]\d+)?$/.exec(id)?.[1] ?? 1),
     seed: below(random, 2 ** 31),
     sampleRate: speech.sampleRates[below(random, speech.sampleRates.length)] as number,
     durationMs: draw(random, speech.durationMs),

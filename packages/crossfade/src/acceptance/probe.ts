@@ -13,6 +13,8 @@ export type Between = readonly [min: number, max: number];
 export type SpeechEnd = 'word' | 'mid-word' | 'silence';
 
 export interface SpeechRequest {
+  /** Place of the case in its scenario, from 1. */
+  readonly number: number;
   /** The same request gives the same speech. */
   readonly seed: number;
   readonly sampleRate: number;
@@ -45,6 +47,8 @@ export interface ProbeSpeech {
   readonly totalSamples: number;
   /** Words that are said whole. */
   readonly words: readonly SpokenWord[];
+  /** What is said, as text to count word errors against; null: the words are no language. */
+  readonly reference: string | null;
   /** Stands for all of it in a digest. */
   readonly fingerprint: string;
   /** Samples `[start, end)`, clipped to the speech. */
@@ -61,4 +65,9 @@ export interface Probe {
   /** Changes when the same request would give other speech: a version, or the digest of a corpus. */
   readonly digest: string;
   speech(request: SpeechRequest): ProbeSpeech;
+  /** Said first, with no fault: what the target does not hear in them is its recognizer's error, not a loss. */
+  readonly controls?: readonly ProbeSpeech[];
+  learn?(control: ProbeSpeech, finals: readonly SaidText[]): void;
+  /** Words of the controls, and those that were not heard. */
+  readonly control?: { readonly words: number; readonly unheard: number };
 }

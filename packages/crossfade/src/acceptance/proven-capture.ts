@@ -25,7 +25,7 @@ export interface ProvenCapture {
   readonly repeatedWords: number;
   /** Probe words that this session never said. */
   readonly foreignWords: number;
-  readonly missingWords: readonly ProbeWord[];
+  readonly missingWords: readonly { readonly start: number; readonly end: number }[];
 }
 
 /**

@@ -1,4 +1,6 @@
 import { cpus, totalmem } from 'node:os';
+import { normalizerVersion } from '../analysis/text-normalizer.ts';
+import { wordErrorRate } from '../analysis/word-errors.ts';
 import type { CaseLog } from './case-log.ts';
 import type { TrialCase } from './case-result.ts';
 import type { MetricResult, RunTotals } from './metric-results.ts';
@@ -68,8 +70,14 @@ export function reportOf(findings: RunFindings): AcceptanceReport {
     plots: { ...log.plots, latencies: totals.latencies.map(([value, count]) => [value, count]) },
     worst: log.worst,
     rendered: findings.rendered,
+    wordErrors: wordErrorsOf(totals),
     notBuilt: [...notBuilt],
   });
+}
+
+function wordErrorsOf({ wordErrors }: RunTotals): AcceptanceReport['wordErrors'] {
+  const rate = wordErrorRate(wordErrors);
+  return rate === null ? null : { rate, ...wordErrors, normalizer: normalizerVersion };
 }
 
 /** A page that shows other entries than the view counts makes the count worthless. */

@@ -101,6 +101,14 @@ export function exampleReport(changes: Partial<AcceptanceReport> = {}): Acceptan
       duplicates: 0,
       disagreeing: 0,
     },
+    wordErrors: {
+      rate: 0.123,
+      substitutions: 6,
+      deletions: 4,
+      insertions: 2,
+      referenceWords: 98,
+      normalizer: 'crossfade-en/1',
+    },
     notBuilt: [...notBuilt],
     ...changes,
   };

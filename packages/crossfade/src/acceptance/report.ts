@@ -102,6 +102,17 @@ export const reportSchema = z
         disagreeing: z.number().describe('Sessions in which the page and the view counted differently.'),
       })
       .describe('What a real browser showed of a sample of sessions.'),
+    wordErrors: z
+      .object({
+        rate: z.number().describe('Errors per word that was said, pooled over all sessions.'),
+        substitutions: z.number(),
+        deletions: z.number(),
+        insertions: z.number(),
+        referenceWords: z.number(),
+        normalizer: z.string().describe('Rules by which both sides were made comparable.'),
+      })
+      .nullable()
+      .describe('Null: what was said is no language.'),
     notBuilt: z.array(z.string()).describe('What this suite does not test yet.'),
     digest: z
       .string()
@@ -114,7 +125,6 @@ export type WorstCase = AcceptanceReport['worst'][number];
 
 /** What the report must not be read as covering. */
 export const notBuilt: readonly string[] = [
-  'speech probes and word error rate: truth is by tone code alone',
   'faults other than SIGKILL: resets, stalls, black holes, throttling, full disks',
   'white-box observers: journal and events of the target are not read',
   'what power loss adds to a crash',

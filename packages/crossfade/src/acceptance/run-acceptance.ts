@@ -12,6 +12,7 @@ import { sessionCaseOf, trialCaseOf } from './make-case.ts';
 import { RunTotals } from './metric-results.ts';
 import type { Observation, SessionSpec } from './observation.ts';
 import { type Batch, onlyCase, planRun, type RunPlan, sessionOf, type TrialSpec } from './plan.ts';
+import type { ProbeSpeech } from './probe.ts';
 import { type Rendered, RenderedSample } from './rendered-sample.ts';
 import { reportOf } from './report-of.ts';
 import type { AcceptanceReport } from './report.ts';
@@ -52,7 +53,7 @@ class AcceptanceRun {
   readonly #options: AcceptanceOptions;
   readonly #plan: RunPlan;
   readonly #store: CaseStore;
-  readonly #totals = new RunTotals();
+  readonly #totals: RunTotals;
   readonly #log: CaseLog;
   readonly #trials: TrialCase[] = [];
   readonly #rendered = new RenderedSample();
@@ -68,6 +69,7 @@ class AcceptanceRun {
   constructor(options: AcceptanceOptions, plan: RunPlan) {
     this.#options = options;
     this.#plan = plan;
+    this.#totals = new RunTotals(options.probe);
     this.#store = options.store ?? forgetful;
     this.#startedAtMs = options.clock.monotonicMs();
     // Each open session listens; the profile bounds how many.
@@ -119,8 +121,26 @@ class AcceptanceRun {
   }
 
   async #runPlan(): Promise<void> {
+    await this.#learn();
     await this.#speakAll();
     await this.#breakAll();
+  }
+
+  /** The control run: with no fault, what does the target make of each sentence? */
+  async #learn(): Promise<void> {
+    const { probe, profile } = this.#options;
+    const controls = probe.controls ?? [];
+    let done = 0;
+    await inLanes(controls.values(), Math.min(profile.lanes, controls.length), async (speech) => {
+      this.#stopper.signal.throwIfAborted();
+      const { texts } = await this.#speak(controlOf(speech, done));
+      probe.learn?.(
+        speech,
+        texts.filter(({ isFinal }) => isFinal),
+      );
+      done += 1;
+      this.#tell('control run', done, controls.length);
+    });
   }
 
   /** Each scenario in lanes; a lane speaks one group after the other, and starts at a phase of its own. */
@@ -264,6 +284,12 @@ class AcceptanceRun {
       cutShort: this.#cutShort,
     });
   }
+}
+
+function controlOf(speech: ProbeSpeech, number: number): SessionSpec {
+  const { client, stop, pace, frameMs } = firstContact;
+  const id = `control-${number + 1}`;
+  return { id, scenario: 'control', speech, pace, frameMs, client, stop, dropAtShare: null };
 }
 
 /** Trials of all batches in turns, so that a run that is stopped has tried a bit of everything. */

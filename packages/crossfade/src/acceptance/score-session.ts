@@ -1,6 +1,8 @@
 import { samplesToMs } from '@crossfade/sdk/core/units';
+import type { WordErrors } from '../analysis/word-errors.ts';
 import { MetricCounter } from '../transcript/metric-counter.ts';
 import type { MetricCounts } from '../transcript/session-record.ts';
+import { errorsOf } from './heard-words.ts';
 import type { Observation } from './observation.ts';
 import type { ProvenCapture } from './proven-capture.ts';
 import { emptyView, settle, show, stalePartialMs } from './transcript-view.ts';
@@ -12,6 +14,8 @@ export interface SessionScore {
   /** The same by the ranges of the finals alone: the target's own word. */
   readonly declared: MetricCounts;
   readonly capture: ProvenCapture;
+  /** Against the text of what was said; null: no language. */
+  readonly wordErrors: WordErrors | null;
 }
 
 /**
@@ -59,7 +63,8 @@ export function scoreSession(observation: Observation): SessionScore {
     ),
     samplesCovered: offered - capture.lostSamples,
   };
-  return { counts, declared, capture };
+  const wordErrors = speech.reference === null ? null : errorsOf(speech.reference, finals);
+  return { counts, declared, capture, wordErrors };
 }
 
 /**

@@ -51,6 +51,7 @@ function cutOf(whole: ProbeScript, { end }: SpeechRequest): ProbeScript {
 class ToneSpeech implements ProbeSpeech {
   readonly sampleRate: number;
   readonly totalSamples: number;
+  readonly reference = null;
   readonly #script: ProbeScript;
   readonly #audio: ProbeAudio;
   readonly #gain: number;

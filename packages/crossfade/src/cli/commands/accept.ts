@@ -26,7 +26,8 @@ interface AcceptOptions {
   readonly pipeline?: 'streaming' | 'legacy';
   readonly behindGateway?: boolean;
   readonly profile: ProfileName;
-  readonly probe: 'tone';
+  readonly probe: 'tone' | 'speech';
+  readonly recordings?: string;
   readonly model?: string;
   readonly query?: readonly string[];
   readonly seed: number;
@@ -63,7 +64,8 @@ export function addAccept(program: Command, io: CommandIo): void {
     .addOption(
       new Option('--profile <name>', 'how much is asked').choices(Object.keys(profiles)).default('smoke'),
     )
-    .addOption(new Option('--probe <kind>', 'how truth is known').choices(['tone']).default('tone'))
+    .addOption(new Option('--probe <kind>', 'how truth is known').choices(['tone', 'speech']).default('tone'))
+    .option('--recordings <dir>', 'play NAME.wav beside NAME.txt of this folder, and count word errors')
     .option('--model <name>', 'model the target is asked for')
     .option('--query <name=value...>', 'further parameters of the listen request')
     .option('--seed <number>', 'of everything that is said and broken', wholeNumber(0, 2 ** 31 - 1), 1)
@@ -104,12 +106,13 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const { planOf, runAcceptance } = await import('../../acceptance/run-acceptance.ts');
   const { DeepgramDriver } = await import('../../acceptance/deepgram-driver.ts');
   const { ResumingDriver } = await import('../../acceptance/resuming-driver.ts');
-  const { ToneProbe } = await import('../../acceptance/tone-probe.ts');
+  const { openProbe } = await import('./accept-probe.ts');
   const { countRendered } = await import('../../acceptance/rendered-count.ts');
   const { ownScenarios } = await import('../../acceptance/scenario-files.ts');
   const requirement = await requirementOf(options);
   const base: Profile = profiles[options.profile];
-  const profile = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
+  const asked = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
+  const { probe, profile } = await openProbe(options, asked);
   const query = queryOf(options.query ?? []);
   // With --json stdout is for the one object.
   const tell = options.json === true ? io.err : io.out;
@@ -118,7 +121,8 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   try {
     const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
     const key = io.env['CROSSFADE_TARGET_KEY'];
-    const model = options.model ?? (options.pipeline === undefined ? undefined : 'tone');
+    const model =
+      options.model ?? (options.pipeline === undefined || probe.kind !== 'tone' ? undefined : 'tone');
     const addressed = (url: string): DeepgramTarget => ({
       url,
       query,
@@ -134,7 +138,7 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
           ? { resuming: (url: string) => new ResumingDriver(addressed(url), systemClock) }
           : {}),
       },
-      probe: new ToneProbe(),
+      probe,
       scenarios: await ownScenarios(),
       profile,
       seed: options.seed,
