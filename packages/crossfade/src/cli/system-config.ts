@@ -96,6 +96,9 @@ const systemConfigSchema = z
         /** Clients must then present one of these; without any, everybody who reaches the port may speak. */
         keysFromEnv: environmentName.optional(),
         sessionsMax: z.int().min(1).max(100_000).default(1_000),
+        /** High: behind a proxy everybody has one address. */
+        connectionsPerAddressMax: z.int().min(1).max(1_000_000).default(4_000),
+        connectsPerSecondMax: z.int().min(1).max(1_000_000).default(500),
         /** Audio of sessions that are over is removed after this long; their transcripts and records stay. */
         keepAudio: duration.default('7d'),
       })

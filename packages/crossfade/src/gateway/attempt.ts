@@ -11,6 +11,7 @@ import type { AudioRun } from '../journal/journal.ts';
 import type { Hypothesis } from '../transcript/hypothesis.ts';
 import type { AttemptEnd } from '../transcript/session-record.ts';
 import { parseUpstreamMessage, serverTextCharactersMax, type UpstreamResults } from '../wire/deepgram.ts';
+import type { BufferRoom } from './buffer-room.ts';
 import type { GatewayLimits } from './limits.ts';
 import { needsMask, type Upstream, upstreamUrl, zeroMask } from './upstream.ts';
 
@@ -43,6 +44,8 @@ export interface AttemptOptions {
   readonly baseSample: number;
   readonly source: AudioSource;
   readonly limits: GatewayLimits;
+  /** What may wait in memory for upstreams. */
+  readonly room: BufferRoom;
   readonly clock: Clock;
   readonly listener: AttemptListener;
 }
@@ -113,13 +116,18 @@ export class UpstreamAttempt {
     return Math.min(this.#nextSample, this.#options.source.endSample);
   }
 
+  /** Bytes that its socket has not sent. */
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   get isOpen(): boolean {
     return this.#isOpen && !this.#isOver;
   }
 
   /** Audio that just arrived. Sent at once when the upstream has had everything before it, else from the journal. */
   offer(startSample: number, bytes: Uint8Array): void {
-    const hasRoom = this.#socket.bufferedAmount < this.#options.limits.upstreamBufferBytesMax;
+    const hasRoom = this.#socket.bufferedAmount < this.#options.room.limit;
     if (this.isOpen && !this.#isPumping && startSample === this.#nextSample && hasRoom) this.#send(bytes);
     else void this.#pump();
   }
@@ -218,10 +226,10 @@ export class UpstreamAttempt {
 
   /** Waits until the socket took enough; a dead one ends the wait by closing. */
   #room(): Promise<void> {
-    if (this.#socket.bufferedAmount < this.#options.limits.upstreamBufferBytesMax) return Promise.resolve();
+    if (this.#socket.bufferedAmount < this.#options.room.limit) return Promise.resolve();
     return new Promise((resolve) => {
       const check = (): void => {
-        const isFull = this.#socket.bufferedAmount >= this.#options.limits.upstreamBufferBytesMax;
+        const isFull = this.#socket.bufferedAmount >= this.#options.room.limit;
         if (!this.isOpen || !isFull) resolve();
         else this.#options.clock.after(10, check);
       };
@@ -234,6 +242,7 @@ export class UpstreamAttempt {
     this.#nextSample += bytes.length / bytesPerSample[this.#options.encoding];
     this.#lastSendAtMs = this.#options.clock.monotonicMs();
     this.#unansweredSamples += bytes.length / bytesPerSample[this.#options.encoding];
+    this.#options.room.added(bytes.length);
     this.#socket.send(bytes, { binary: true });
   }
 

@@ -6,6 +6,7 @@ import type { Log } from '@crossfade/sdk/core/log';
 import type { WebSocket } from 'ws';
 import { clientTextCharactersMax, closeCodes, parseClientMessage } from '../wire/deepgram.ts';
 import { errorOf } from '../wire/deepgram-build.ts';
+import type { BufferRoom } from './buffer-room.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { LiveSession } from './live-session.ts';
 import type { SessionClient } from './session-client.ts';
@@ -16,9 +17,12 @@ export class ClientSocket implements SessionClient {
   readonly #session: LiveSession;
   readonly #encoding: AudioEncoding;
   readonly #limits: GatewayLimits;
+  readonly #room: BufferRoom;
   readonly #clock: Clock;
   readonly #log: Log;
   #lastHeardMs: number;
+  /** Since when its audio is not read, because the disk is behind. */
+  #pausedAtMs: number | null = null;
   #isOver = false;
 
   constructor(options: {
@@ -27,6 +31,8 @@ export class ClientSocket implements SessionClient {
     readonly acks: boolean;
     readonly encoding: AudioEncoding;
     readonly limits: GatewayLimits;
+    /** What may wait in memory for clients that read slowly. */
+    readonly room: BufferRoom;
     readonly clock: Clock;
     readonly log: Log;
   }) {
@@ -35,10 +41,12 @@ export class ClientSocket implements SessionClient {
     this.#session = options.session;
     this.#encoding = options.encoding;
     this.#limits = options.limits;
+    this.#room = options.room;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#lastHeardMs = options.clock.monotonicMs();
     this.#socket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
+    this.#socket.on('ping', (data: Buffer) => this.#onPing(data));
     this.#socket.on('close', () => this.#onGone());
     this.#socket.on('error', (error) => {
       // ws closes an oversized frame with 1009 and a broken one with 1002 by itself.
@@ -50,24 +58,39 @@ export class ClientSocket implements SessionClient {
   }
 
   send(message: object): void {
-    if (this.#isOver || this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount > this.#limits.clientBufferBytesMax) {
-      this.close(closeCodes.tryLater.code, 'client reads too slowly');
-      return;
-    }
-    this.#socket.send(JSON.stringify(message));
+    if (!this.#hasRoom()) return;
+    const text = JSON.stringify(message);
+    this.#room.added(text.length);
+    this.#socket.send(text);
+  }
+
+  durable(sample: number): void {
+    if (this.acks) this.send({ type: 'AudioAck', through_sample: sample, durable: true });
+    if (this.#pausedAtMs !== null && this.#session.undurableBytes <= this.#limits.undurableBytesMax / 2)
+      this.#readOn();
+  }
+
+  /** Bytes that wait for the client to read them. */
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
   }
 
   close(code: number, reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    // Its answer to the close must be read.
+    this.#readOn();
     this.#socket.close(code, reason);
     // A peer that never answers the close handshake is cut off.
-    this.#clock.after(closeHandshakeMs, () => this.#socket.terminate());
+    this.#clock.after(this.#limits.closeHandshakeMs, () => this.#socket.terminate());
   }
 
-  /** Ends a client that sends neither audio nor KeepAlive. */
+  /** Ends a client that sends neither audio nor KeepAlive, and one that the disk keeps waiting. */
   tick(nowMs: number): void {
+    if (this.#pausedAtMs !== null) {
+      if (nowMs - this.#pausedAtMs > this.#limits.idleMs) this.#giveUpOnDisk();
+      return;
+    }
     if (this.#isOver || nowMs - this.#lastHeardMs <= this.#limits.idleMs || this.#session.phase !== 'live')
       return;
     this.#refuse(
@@ -103,6 +126,37 @@ export class ClientSocket implements SessionClient {
       );
     }
     this.#session.audio(data);
+    // TCP makes the client wait, and nobody else: what the disk has not confirmed is in memory.
+    if (this.#session.undurableBytes <= this.#limits.undurableBytesMax) return;
+    this.#pausedAtMs ??= this.#clock.monotonicMs();
+    this.#socket.pause();
+  }
+
+  #readOn(): void {
+    if (this.#pausedAtMs === null) return;
+    this.#pausedAtMs = null;
+    this.#lastHeardMs = this.#clock.monotonicMs();
+    this.#socket.resume();
+  }
+
+  #giveUpOnDisk(): void {
+    const sentence = `Expected the disk to take audio within ${this.#limits.idleMs} ms, it took none. Try again later.`;
+    this.#refuse(closeCodes.tryLater, 'JOURNAL_UNAVAILABLE', sentence);
+    this.#session.clientGone(this);
+  }
+
+  /** Not ws's own answer: pings of a client that reads nothing would fill the memory. */
+  #onPing(data: Buffer): void {
+    if (this.#hasRoom()) this.#socket.pong(data);
+  }
+
+  /** Whether it may be sent something; one that reads too slowly is told goodbye. */
+  #hasRoom(): boolean {
+    if (this.#isOver || this.#socket.readyState !== this.#socket.OPEN) return false;
+    if (this.#socket.bufferedAmount <= this.#room.limit) return true;
+    this.#log.warn({ session: this.#session.sessionId }, 'client reads too slowly');
+    this.close(closeCodes.tryLater.code, 'client reads too slowly');
+    return false;
   }
 
   #onText(data: Buffer): void {
@@ -147,5 +201,3 @@ export class ClientSocket implements SessionClient {
     this.#session.clientGone(this);
   }
 }
-
-const closeHandshakeMs = 5_000;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { systemIds } from '@crossfade/sdk/core/ids';
-import { silentLog } from '@crossfade/sdk/core/log';
+import { type Log, silentLog } from '@crossfade/sdk/core/log';
 import type { EvaluationResult, RolloutStamp } from '@crossfade/sdk/flags/ruleset';
 import { WebSocket } from 'ws';
 import { openJournal } from '../journal/file-journal.ts';
@@ -40,6 +40,7 @@ export interface TestGatewayOptions {
   readonly folder?: string;
   readonly sessions?: SessionStore;
   readonly port?: number;
+  readonly log?: Log;
   /** The journal as the gateway sees it: a disk that refuses, for instance. */
   readonly seenJournal?: (journal: Journal) => Journal;
 }
@@ -74,7 +75,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     evaluator: { evaluate: () => decision },
     clock: systemClock,
     ids: systemIds,
-    log: silentLog,
+    log: options.log ?? silentLog,
     limits: { connectMs: 1_000, ...options.limits },
     keys: options.keys ?? [],
     onDrainReport: (_, progress) => drainReports.push(progress),
@@ -117,6 +118,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
 /** A stock client: sends audio, collects finals, replays nothing. */
 export interface StockClient {
   readonly socket: WebSocket;
+  /** Of its session, as the answer to the upgrade named it. */
+  readonly id: string;
   readonly messages: Record<string, unknown>[];
   readonly finals: string[];
   /** Text of all finals. */
@@ -132,6 +135,8 @@ export async function openStockClient(url: string, protocols: string[] = []): Pr
   const socket = new WebSocket(url, protocols);
   const messages: Record<string, unknown>[] = [];
   const finals: string[] = [];
+  let id = '';
+  socket.on('upgrade', (response) => (id = String(response.headers['dg-request-id'])));
   const watchers = new Set<() => void>();
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
@@ -153,6 +158,7 @@ export async function openStockClient(url: string, protocols: string[] = []): Pr
   const text = (): string => finals.join(' ');
   return {
     socket,
+    id,
     messages,
     finals,
     text,

@@ -2,23 +2,23 @@
  * The gateway process: accepts clients, pins each session to an upstream by one decision, and owns the audio until every
  * session has its record. Killed at any moment, it finishes from the journal what it had begun.
  */
-import { createServer, type IncomingMessage, type RequestListener, STATUS_CODES } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { RequestListener } from 'node:http';
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import type { IdSource } from '@crossfade/sdk/core/ids';
 import type { Log } from '@crossfade/sdk/core/log';
 import type { Drain, EvaluationContext, EvaluationResult } from '@crossfade/sdk/flags/ruleset';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Journal, JournalHealth } from '../journal/journal.ts';
 import type { SessionStore } from '../store/store.ts';
 import type { Entry, SessionRecord } from '../transcript/session-record.ts';
-import { audioFrameBytesMax, closeCodes } from '../wire/deepgram.ts';
+import { closeCodes } from '../wire/deepgram.ts';
 import { errorOf } from '../wire/deepgram-build.ts';
+import { BufferRoom } from './buffer-room.ts';
 import { ClientSocket } from './client-socket.ts';
 import { type DrainProgress, Drains } from './drains.ts';
-import { type Handshake, listenPath, readHandshake } from './handshake.ts';
+import { FrontDoor, type Visitor } from './front-door.ts';
+import { type Handshake, readHandshake } from './handshake.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import { LiveSession } from './live-session.ts';
 import { restoreSession } from './recovery.ts';
@@ -65,6 +65,8 @@ export interface GatewayStats {
   readonly recovering: number;
   readonly ended: number;
   readonly refused: number;
+  /** Bytes in memory that upstreams and clients have not read. */
+  readonly unsentBytes: { readonly upstreams: number; readonly clients: number };
   readonly journal: JournalHealth;
 }
 
@@ -105,19 +107,12 @@ class RunningGateway implements Gateway {
   readonly #toFinish: LiveSession[] = [];
   readonly #finishing = new Set<string>();
   readonly #drains: Drains;
-  readonly #server;
-  readonly #sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: audioFrameBytesMax,
-    perMessageDeflate: false,
-    handleProtocols: (protocols) =>
-      protocols.has('token') ? 'token' : protocols.has('bearer') ? 'bearer' : false,
-  });
+  readonly #door: FrontDoor;
+  readonly #clientRoom: BufferRoom;
   #stopTick: () => void = () => {};
   #stopDurable: () => void = () => {};
   #isClosing = false;
   #ended = 0;
-  #refused = 0;
 
   constructor(options: GatewayOptions) {
     const upstreams = new Map(options.upstreams.map((upstream) => [upstream.name, upstream]));
@@ -129,31 +124,34 @@ class RunningGateway implements Gateway {
     }
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#clientRoom = new BufferRoom(this.#limits.clientBufferBytesMax, this.#limits.bufferBytesTotalMax);
     this.#drains = new Drains((id, progress) => options.onDrainReport?.(id, progress));
     this.#context = {
       journal: options.journal,
       sessions: options.sessions,
       upstreams,
       limits: this.#limits,
+      upstreamRoom: new BufferRoom(this.#limits.upstreamBufferBytesMax, this.#limits.bufferBytesTotalMax),
       clock: options.clock,
       log: options.log,
       onDrainProgress: (sessionId) => this.#onDrainProgress(sessionId),
       onEnded: (sessionId, record) => this.#onEnded(sessionId, record),
     };
-    this.#server = createServer({
-      requestTimeout: this.#limits.handshakeMs,
-      headersTimeout: this.#limits.handshakeMs,
+    const { host, port, clock, log } = options;
+    this.#door = new FrontDoor({
+      ...{ host, port, clock, log },
+      limits: this.#limits,
+      http: options.http,
+      onVisitor: (visitor) => this.#onVisitor(visitor),
     });
-    this.#server.on('request', options.http ?? ((_, response) => response.writeHead(404).end()));
-    this.#server.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#door.port;
   }
 
   async start(): Promise<void> {
-    const { journal, clock, host, port } = this.#options;
+    const { journal, clock } = this.#options;
     this.#stopDurable = journal.onDurable((advanced) => {
       for (const [id, sample] of advanced) this.#sessions.get(id)?.durable(sample);
     });
@@ -164,10 +162,7 @@ class RunningGateway implements Gateway {
       this.#sessions.set(session.sessionId, session);
       if (!session.waitsForClient) this.#toFinish.push(session);
     }
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      this.#server.listen(port, host, resolve);
-    });
+    await this.#door.open();
     const tick = (): void => {
       this.#tick();
       this.#stopTick = clock.after(tickMs, tick);
@@ -184,7 +179,8 @@ class RunningGateway implements Gateway {
       byUpstream,
       recovering: this.#toFinish.length + this.#finishing.size,
       ended: this.#ended,
-      refused: this.#refused,
+      refused: this.#door.refused,
+      unsentBytes: { upstreams: this.#context.upstreamRoom.total, clients: this.#clientRoom.total },
       journal: this.#options.journal.health(),
     };
   }
@@ -206,13 +202,16 @@ class RunningGateway implements Gateway {
     this.#stopTick();
     this.#stopDurable();
     for (const session of this.#sessions.values()) session.abandon();
-    for (const socket of this.#sockets.clients) socket.terminate();
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#door.close();
   }
 
   #tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
+    this.#door.tick(nowMs);
+    this.#clientRoom.counted([...this.#clients].map(({ unsentBytes }) => unsentBytes));
+    this.#context.upstreamRoom.counted(
+      [...this.#sessions.values()].map(({ upstreamBacklogBytes }) => upstreamBacklogBytes),
+    );
     for (const client of this.#clients) client.tick(nowMs);
     for (const session of this.#sessions.values()) session.tick(nowMs);
     while (this.#toFinish.length > 0 && this.#finishing.size < this.#limits.recoveryConcurrency) {
@@ -222,27 +221,15 @@ class RunningGateway implements Gateway {
     }
   }
 
-  async #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', () => {});
-    try {
-      const url = new URL(request.url ?? '/', 'http://gateway');
-      if (url.pathname !== listenPath) {
-        throw new CrossfadeError(
-          'QUERY_INVALID',
-          `Expected the path ${listenPath}, got ${url.pathname.slice(0, 100)}.`,
-        );
-      }
-      const handshake = readHandshake(request, this.#options.keys ?? []);
-      if (this.#isClosing)
-        throw new CrossfadeError('SESSION_LIMIT', 'The gateway is stopping. Try again in a moment.');
-      if (handshake.resume !== null) await this.#resume(request, socket, head, handshake);
-      else this.#begin(request, socket, head, handshake);
-    } catch (error) {
-      this.#refuse(socket, error);
-    }
+  async #onVisitor(visitor: Visitor): Promise<void> {
+    const handshake = readHandshake(visitor.request, this.#options.keys ?? []);
+    if (this.#isClosing)
+      throw new CrossfadeError('SESSION_LIMIT', 'The gateway is stopping. Try again in a moment.');
+    if (handshake.resume !== null) await this.#resume(visitor, handshake);
+    else this.#begin(visitor, handshake);
   }
 
-  #begin(request: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): void {
+  #begin(visitor: Visitor, handshake: Handshake): void {
     if (this.#sessions.size >= this.#limits.sessionsMax) {
       throw new CrossfadeError(
         'SESSION_LIMIT',
@@ -250,7 +237,7 @@ class RunningGateway implements Gateway {
       );
     }
     const sessionId = this.#options.ids.next();
-    this.#upgrade(request, socket, head, sessionId, (client) => {
+    visitor.accept(sessionId, (client) => {
       try {
         const session = this.#newSession(sessionId, handshake);
         session.attach(this.#client(client, session, handshake), null);
@@ -292,11 +279,11 @@ class RunningGateway implements Gateway {
     return named !== undefined && this.#context.upstreams.has(named) ? named : this.#options.controlUpstream;
   }
 
-  async #resume(request: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): Promise<void> {
+  async #resume(visitor: Visitor, handshake: Handshake): Promise<void> {
     const { sessionId, afterSegment } = handshake.resume!;
     const session = this.#sessions.get(sessionId);
     if (session !== undefined) {
-      this.#upgrade(request, socket, head, sessionId, (client) => {
+      visitor.accept(sessionId, (client) => {
         // On its way to the store: the client finds it there in a moment.
         if (session.phase === 'ended') client.close(closeCodes.tryLater.code, 'it is being stored');
         else session.attach(this.#client(client, session, handshake), handshake.resume);
@@ -307,16 +294,14 @@ class RunningGateway implements Gateway {
     const transcript = await this.#options.sessions.transcript(sessionId);
     if (record === undefined || transcript === undefined) {
       // Said over the socket, because a browser does not see the answer of a refused upgrade.
-      this.#upgrade(request, socket, head, sessionId, (client) => {
+      visitor.accept(sessionId, (client) => {
         const message = 'Expected the id of a session of this gateway, got one it does not know. Start anew.';
         client.send(JSON.stringify(errorOf('SESSION_UNKNOWN', message)));
         client.close(closeCodes.notDecodable.code, 'SESSION_UNKNOWN');
       });
       return;
     }
-    this.#upgrade(request, socket, head, sessionId, (client) =>
-      sendStored(client, record, transcript, afterSegment),
-    );
+    visitor.accept(sessionId, (client) => sendStored(client, record, transcript, afterSegment));
   }
 
   #client(socket: WebSocket, session: LiveSession, handshake: Handshake): ClientSocket {
@@ -327,45 +312,13 @@ class RunningGateway implements Gateway {
       acks: handshake.acks,
       encoding: handshake.query.encoding,
       limits: this.#limits,
+      room: this.#clientRoom,
       clock,
       log,
     });
     this.#clients.add(client);
     socket.on('close', () => this.#clients.delete(client));
     return client;
-  }
-
-  #upgrade(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    sessionId: string,
-    then: (client: WebSocket) => void,
-  ): void {
-    const addHeaders = (headers: string[]): void => {
-      headers.push(`dg-request-id: ${sessionId}`);
-    };
-    this.#sockets.once('headers', addHeaders);
-    try {
-      this.#sockets.handleUpgrade(request, socket, head, then);
-    } finally {
-      this.#sockets.off('headers', addHeaders);
-    }
-  }
-
-  #refuse(socket: Duplex, error: unknown): void {
-    this.#refused += 1;
-    const known =
-      error instanceof CrossfadeError
-        ? error
-        : new CrossfadeError('INTERNAL', 'The gateway failed on this request.', { cause: error });
-    this.#options.log.warn({ code: known.code, error: messageOf(error) }, 'client refused');
-    const body = JSON.stringify({ err_code: known.code, err_msg: known.message });
-    socket.end(
-      `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status] ?? 'Refused'}\r\n` +
-        `dg-error: ${known.message.replace(/[^\x20-\x7e]/g, '?')}\r\n` +
-        `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    );
   }
 
   #onDrainProgress(sessionId: string): void {
@@ -381,20 +334,4 @@ class RunningGateway implements Gateway {
     if (session !== undefined) this.#drains.progressed(session, record);
     this.#options.onRecord?.(record);
   }
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): CrossfadeError {
-  if (error.code === 'EADDRINUSE') {
-    return new CrossfadeError(
-      'PORT_IN_USE',
-      `Expected port ${port} on ${host} to be free, another program has it. Choose another with --port.`,
-      {
-        cause: error,
-        detail: { port },
-      },
-    );
-  }
-  return new CrossfadeError('INTERNAL', `Expected to listen on ${host}:${port}, got ${error.message}.`, {
-    cause: error,
-  });
 }

@@ -2,10 +2,16 @@
 export interface GatewayLimits {
   /** Sessions at once, those being finished included; one more is refused with 503. */
   readonly sessionsMax: number;
-  /** An upgrade that is not complete by then is dropped. */
+  /** Connections of one address at once. High: behind a proxy everybody has one address. */
+  readonly connectionsPerAddressMax: number;
+  /** New connections of one address a second, after a burst of as many as it may have. */
+  readonly connectsPerSecondMax: number;
+  /** An upgrade that is not complete by then is refused. */
   readonly handshakeMs: number;
   /** A client that sends neither audio nor KeepAlive this long is told goodbye, as the protocol says. */
   readonly idleMs: number;
+  /** How long a client may take to answer our close; then it is cut off. */
+  readonly closeHandshakeMs: number;
   /** How long a session whose client can resume waits for it. */
   readonly resumeGraceMs: number;
   /** An upstream that was sent audio and said nothing this long has stalled. */
@@ -22,14 +28,21 @@ export interface GatewayLimits {
   readonly upstreamBufferBytesMax: number;
   /** Unsent bytes to a client; beyond it the client is too slow and must resume. */
   readonly clientBufferBytesMax: number;
+  /** Unsent bytes to all upstreams and to all clients, each; beyond it nobody has more than an equal share. */
+  readonly bufferBytesTotalMax: number;
+  /** Audio of one session that the disk has not confirmed; beyond it its client is not read until half is. */
+  readonly undurableBytesMax: number;
   /** Sessions being finished from the journal at once, so that a restart does not trample the pipelines. */
   readonly recoveryConcurrency: number;
 }
 
 export const defaultLimits: GatewayLimits = {
   sessionsMax: 2_000,
+  connectionsPerAddressMax: 4_000,
+  connectsPerSecondMax: 500,
   handshakeMs: 10_000,
   idleMs: 10_000,
+  closeHandshakeMs: 5_000,
   resumeGraceMs: 15_000,
   stallMs: 8_000,
   connectMs: 10_000,
@@ -38,5 +51,8 @@ export const defaultLimits: GatewayLimits = {
   boundaryMs: 2_000,
   upstreamBufferBytesMax: 1_048_576,
   clientBufferBytesMax: 4_194_304,
+  bufferBytesTotalMax: 134_217_728,
+  // Half a minute of 16 kHz, and 10 MB a second for one that uploads: three hundred times real time.
+  undurableBytesMax: 1_048_576,
   recoveryConcurrency: 32,
 };

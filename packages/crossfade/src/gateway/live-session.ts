@@ -17,10 +17,9 @@ import type { JournaledSession } from '../journal/journal.ts';
 import { DueTime } from '../transcript/due-time.ts';
 import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
-import { Reconciler, type ReplayPoint, type Shown, segmentNumberOf } from '../transcript/reconciler.ts';
+import { Reconciler, type ReplayPoint, segmentNumberOf } from '../transcript/reconciler.ts';
 import type { Assignment, Entry, SessionEnd, SessionRecord } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
-import { errorOf, metadataOf, resultsOf, speechStartedOf, utteranceEndOf } from '../wire/deepgram-build.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import type { ResultFlags } from './attempt.ts';
 import { Departure } from './departure.ts';
@@ -30,6 +29,7 @@ import type { ResumePoint, SessionClient } from './session-client.ts';
 import type { SessionContext } from './session-context.ts';
 import { SessionLedgers } from './session-ledgers.ts';
 import { encodeNote, type SessionNote } from './session-notes.ts';
+import { SessionVoice } from './session-voice.ts';
 import { keepSession } from './store-session.ts';
 
 export interface SessionStart {
@@ -56,10 +56,10 @@ export class LiveSession implements RelayHost {
   readonly #reconciler: Reconciler;
   readonly #due: DueTime;
   readonly #relay: Relay;
+  readonly #voice: SessionVoice;
   #phase: 'live' | 'finishing' | 'ended' = 'live';
   #end: SessionEnd = 'closed-by-client';
   #endSample = 0;
-  #client: SessionClient | null = null;
   #graceUntilMs: number | null = null;
   #stoppedAtMs = 0;
   #departure: Departure | null = null;
@@ -75,6 +75,7 @@ export class LiveSession implements RelayHost {
     this.#reconciler = new Reconciler(msToSamples(toleranceMs, start.query.sampleRate));
     this.#due = new DueTime(start.query.sampleRate);
     this.#relay = new Relay(context, this, start.assignment.upstream);
+    this.#voice = new SessionVoice(start.sessionId, start.query);
   }
 
   get phase(): 'live' | 'finishing' | 'ended' {
@@ -153,20 +154,18 @@ export class LiveSession implements RelayHost {
 
   /** Connects a client; one that was connected before is sent away. */
   attach(client: SessionClient, resume: ResumePoint | null): void {
-    this.#client?.close(closeCodes.normal.code, 'resumed elsewhere');
-    this.#client = client;
+    this.#voice.turnTo(client);
     this.#graceUntilMs = null;
     if (resume === null) {
       if (client.acks) void this.#welcome(client);
       return;
     }
-    this.#join(client);
+    this.#voice.resume(this.#endSample);
     if (resume.producedSample !== null && this.ledgers.gatewayRestarts > 0) {
       this.ledgers.crashLoss(((resume.producedSample - this.#endSample) * 1_000) / this.query.sampleRate);
     }
     for (const entry of this.#reconciler.entries) {
-      if (segmentNumberOf(entry.segmentId) <= resume.afterSegment) continue;
-      this.#sendResults({ ...entry, revision: 0, isFinal: true }, { speechFinal: true, fromFinalize: false });
+      if (segmentNumberOf(entry.segmentId) > resume.afterSegment) this.#voice.again(entry);
     }
     if (this.#phase === 'live') this.#relay.start();
   }
@@ -175,15 +174,22 @@ export class LiveSession implements RelayHost {
   async #welcome(client: SessionClient): Promise<void> {
     try {
       await this.#context.journal.commit();
-      if (client === this.#client) this.#join(client);
+      if (client === this.#voice.client) this.#voice.resume(this.#endSample);
     } catch {
       // The journal has said why; a client that comes again begins anew.
       client.close(closeCodes.tryLater.code, closeCodes.tryLater.reason);
     }
   }
 
-  #join(client: SessionClient): void {
-    if (client.acks) client.send({ type: 'Resume', session: this.sessionId, next_sample: this.#endSample });
+  /** Audio that arrived and that a power cut could still take. */
+  get undurableBytes(): number {
+    const durable = this.#context.journal.durableSample(this.sessionId);
+    return (this.#endSample - durable) * bytesPerSample[this.query.encoding];
+  }
+
+  /** Bytes that wait for its upstream to read them. */
+  get upstreamBacklogBytes(): number {
+    return this.#relay.unsentBytes;
   }
 
   /** A binary frame. Throws JOURNAL_UNAVAILABLE when it could not be kept; then nothing was taken. */
@@ -214,8 +220,8 @@ export class LiveSession implements RelayHost {
 
   /** The connection is gone without CloseStream. */
   clientGone(client: SessionClient): void {
-    if (this.#client !== client) return;
-    this.#client = null;
+    if (this.#voice.client !== client) return;
+    this.#voice.clientGone();
     if (this.#phase !== 'live') return;
     const { clock, limits } = this.#context;
     if (client.acks) this.#graceUntilMs = clock.monotonicMs() + limits.resumeGraceMs;
@@ -224,8 +230,7 @@ export class LiveSession implements RelayHost {
 
   /** Audio up to `sample` would survive a power cut. */
   durable(sample: number): void {
-    if (this.#client?.acks === true)
-      this.#client.send({ type: 'AudioAck', through_sample: sample, durable: true });
+    this.#voice.durable(sample);
   }
 
   /** A rollback wants the session away from its arm. Repeating the order changes nothing. */
@@ -256,7 +261,7 @@ export class LiveSession implements RelayHost {
     this.#isAbandoned = true;
     this.#phase = 'ended';
     this.#relay.stop();
-    this.#client?.close(closeCodes.goingAway.code, closeCodes.goingAway.reason);
+    this.#voice.close(closeCodes.goingAway);
   }
 
   onPartial(said: Hypothesis, flags: ResultFlags): void {
@@ -266,7 +271,7 @@ export class LiveSession implements RelayHost {
     const result = this.#reconciler.partial(hypothesis);
     if (result.kind !== 'show') return;
     this.ledgers.shown(result.shown, false, atMs, this.#due.dueMs);
-    if (this.query.interimResults) this.#sendResults(result.shown, flags);
+    if (this.query.interimResults) this.#voice.results(result.shown, flags);
   }
 
   onFinal(said: Hypothesis, flags: ResultFlags, from: FinalSource): SampleRange | null {
@@ -287,18 +292,18 @@ export class LiveSession implements RelayHost {
     const { segmentId, start, end, text, words } = shown;
     const { upstream } = from;
     this.note({ kind: 'final', segmentId, start, end, text, words, upstream, byArm, hadPartial, latencyMs });
-    this.#sendResults(shown, flags);
+    this.#voice.results(shown, flags);
     // A final is the boundary that a migration waits for.
     if (this.#departure?.mustMove(Number.POSITIVE_INFINITY) === true) this.#moveToControl('migrated');
     return null;
   }
 
   onSpeechStarted(sample: number): void {
-    this.#client?.send(speechStartedOf(this.#identity(), sample));
+    this.#voice.speechStarted(sample);
   }
 
   onUtteranceEnd(lastWordEndSample: number): void {
-    this.#client?.send(utteranceEndOf(this.#identity(), lastWordEndSample));
+    this.#voice.utteranceEnd(lastWordEndSample);
   }
 
   onRescued(): void {
@@ -318,7 +323,7 @@ export class LiveSession implements RelayHost {
       'session ends with audio that nobody transcribed',
     );
     const message = 'The rest of the audio is kept, but no upstream transcribed it.';
-    this.#client?.send(errorOf('UPSTREAM_UNAVAILABLE', message));
+    this.#voice.error('UPSTREAM_UNAVAILABLE', message);
     void this.#complete();
   }
 
@@ -355,12 +360,12 @@ export class LiveSession implements RelayHost {
       isAbandoned: () => this.#isAbandoned,
       onRefused: (error) => {
         log.error({ session: sessionId, error: messageOf(error) }, 'session not stored yet; trying again');
-        this.#client?.close(closeCodes.tryLater.code, 'the session could not be stored yet');
+        const reason = 'the session could not be stored yet';
+        this.#voice.close({ ...closeCodes.tryLater, reason });
       },
     });
     if (record === null) return;
-    this.#client?.send(metadataOf(this.#identity(), this.#endSample, clock.nowMs()));
-    this.#client?.close(closeCodes.normal.code, closeCodes.normal.reason);
+    this.#voice.goodbye(this.#endSample, clock.nowMs());
     onEnded(sessionId, record);
   }
 
@@ -379,19 +384,6 @@ export class LiveSession implements RelayHost {
       samplesDurable: Math.min(durableSample, this.#endSample),
       ...(departure === null ? {} : { drain: departure.stamp }),
     });
-  }
-
-  #sendResults(shown: Shown, flags: ResultFlags): void {
-    const client = this.#client;
-    if (client === null) return;
-    const { segmentId, revision, ...rest } = shown;
-    const names = client.acks ? { segmentId, revision } : {};
-    client.send(resultsOf(this.#identity(), { ...rest, ...flags, ...names }));
-  }
-
-  #identity(): { requestId: string; model: string; version: string; sampleRate: number } {
-    const { model, sampleRate } = this.query;
-    return { requestId: this.sessionId, model, version: '1', sampleRate };
   }
 
   #append(note: SessionNote): void {

@@ -74,6 +74,11 @@ export class Relay {
     return this.#next.upstream;
   }
 
+  /** Bytes that wait for the upstream to read them. */
+  get unsentBytes(): number {
+    return this.#attempt?.unsentBytes ?? 0;
+  }
+
   /** Begins, or begins again after a restart. Does nothing while an attempt runs. */
   start(): void {
     if (this.#attempt === null) this.#startAttempt();
@@ -131,7 +136,7 @@ export class Relay {
       host.onGaveUp(`upstream ${this.#next.upstream} is not configured`);
       return;
     }
-    const { journal, limits, clock } = this.#context;
+    const { journal, limits, clock, upstreamRoom } = this.#context;
     const { encoding, sampleRate, parameters } = host.query;
     const point = host.replayPoint();
     const attempt: UpstreamAttempt = new UpstreamAttempt({
@@ -147,6 +152,7 @@ export class Relay {
         read: (start, end) => journal.readAudio(host.sessionId, start, end),
       },
       limits,
+      room: upstreamRoom,
       clock,
       listener: {
         onPartial: (said, flags) => {

@@ -3,6 +3,8 @@ export interface SessionClient {
   /** It asked for acknowledgements, so it can resume. */
   readonly acks: boolean;
   send(message: object): void;
+  /** The session's audio up to `sample` would survive a power cut. */
+  durable(sample: number): void;
   close(code: number, reason: string): void;
 }
 

@@ -3,6 +3,7 @@ import type { Log } from '@crossfade/sdk/core/log';
 import type { Journal } from '../journal/journal.ts';
 import type { SessionStore } from '../store/store.ts';
 import type { SessionRecord } from '../transcript/session-record.ts';
+import type { BufferRoom } from './buffer-room.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -12,6 +13,8 @@ export interface SessionContext {
   readonly sessions: SessionStore;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly limits: GatewayLimits;
+  /** What may wait in memory for upstreams that read slowly. */
+  readonly upstreamRoom: BufferRoom;
   readonly clock: Clock;
   readonly log: Log;
   /** The session left its arm by a drain. */

@@ -8,6 +8,7 @@ import type { EvaluationResult, Flag } from '@crossfade/sdk/flags/ruleset';
 import type { Logger } from 'pino';
 import { ControlLink } from '../../gateway/control-link.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
+import type { GatewayLimits } from '../../gateway/limits.ts';
 import type { Upstream } from '../../gateway/upstream.ts';
 import { engineNames } from '../../engines/registry.ts';
 import { openJournal } from '../../journal/file-journal.ts';
@@ -71,7 +72,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
     clock: systemClock,
     ids: systemIds,
     log,
-    limits: { sessionsMax: config.gateway.sessionsMax },
+    limits: limitsOf(config),
     keys,
     http: (request, response) => void listener(request, response),
     onDrainReport: (drainId, progress) => link.reportDrain(drainId, progress),
@@ -88,6 +89,12 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
       await sessions.close();
     },
   };
+}
+
+/** The limits that a configuration may set. */
+function limitsOf({ gateway }: SystemConfig): Partial<GatewayLimits> {
+  const { sessionsMax, connectionsPerAddressMax, connectsPerSecondMax } = gateway;
+  return { sessionsMax, connectionsPerAddressMax, connectsPerSecondMax };
 }
 
 /** The upstream that the control variant of a decision's rollout names. */
