@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { type CommandIo, complain } from './command-io.ts';
 import { addAccept } from './commands/accept.ts';
+import { addAudience } from './commands/audience.ts';
+import { addAudit } from './commands/audit.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDrill } from './commands/drill.ts';
 import { addEngines } from './commands/engines.ts';
@@ -57,6 +59,8 @@ Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode
     addDrill,
     addEngines,
     addPlan,
+    addAudience,
+    addAudit,
     addSimulate,
     addRollout,
     addNotices,

@@ -290,7 +290,7 @@ describe('a plan is refused whole, with the path, what was expected and what cam
     ],
     ['a name with a blank', { ...least, name: 'my plan' }, /^name: expected small letters/],
     ['a name from the prototype', JSON.parse('{"__proto__": 1}'), /expected/],
-    ['a text of two megabytes', ' '.repeat(2 ** 21), /^plan: expected at most 1048576 characters/],
+    ['a text of nine megabytes', ' '.repeat(9 * 2 ** 20), /^plan: expected at most 8388608 characters/],
   ])('%s', (_, input, message) => {
     expect(refusalOf(input)).toMatch(message);
   });

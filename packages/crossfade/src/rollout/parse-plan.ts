@@ -16,8 +16,11 @@ import {
 import { contradictionIn } from './plan-contradictions.ts';
 import { dayNumber, planSchema, type WrittenPlan } from './plan-schema.ts';
 
-/** A plan is a page or two of text; lists of keys belong into attributes. */
-const planCharsMax = 1024 * 1024;
+/** A page or two of text, and audiences that are lists of keys: 100,000 keys of 36 characters are 4 MB. */
+export const planCharsMax = 8 * 1024 * 1024;
+
+/** JSON beyond this is read as JSON alone: as YAML, 100,000 keys hold up the process for a second and a half. */
+const yamlCharsMax = 256 * 1024;
 
 /** Mistakes that one refusal names; the rest shows when these are mended. */
 const mistakesMax = 20;
@@ -49,6 +52,7 @@ function parseText(text: string): unknown {
   if (text.length > planCharsMax) {
     throw invalid([{ path: '', expected: `at most ${planCharsMax} characters`, got: `${text.length}` }]);
   }
+  if (text.length > yamlCharsMax && text.trimStart().startsWith('{')) return parseJson(text);
   const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
   const [error] = document.errors;
   if (error !== undefined) {
@@ -56,6 +60,14 @@ function parseText(text: string): unknown {
     throw invalid([{ path: '', expected: 'YAML or JSON', got: first.replace(/:$/, '') }], error);
   }
   return document.toJS({ maxAliasCount: 100 });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid([{ path: '', expected: 'YAML or JSON', got: messageOf(error) }], error);
+  }
 }
 
 function invalid(mistakes: readonly PlanMistake[], cause?: unknown): CrossfadeError {

@@ -69,3 +69,39 @@ function exposureOf(plan: Plan, stageIndex: number): unknown {
     overrides: plan.overrides,
   };
 }
+
+/** What it would mean to revise a running rollout from one plan to another. */
+export interface RevisionEffect {
+  readonly is: 'nothing' | 'refused' | 'new-bake' | 'applied';
+  /** Stages whose users or measure change, by name: a rollout in one of them begins a new bake. */
+  readonly stages: readonly string[];
+  readonly sentence: string;
+}
+
+/** Foretells `revise` before it is asked for, whatever stage the rollout is in by then. */
+export function effectOfRevision(before: Plan, after: Plan): RevisionEffect {
+  const count = diffPlans(before, after).length;
+  const places = `${count} ${count === 1 ? 'place differs' : 'places differ'}`;
+  if (count === 0) return { is: 'nothing', stages: [], sentence: 'The plans say the same.' };
+  const fixed = [...identity, 'salt' as const].find((field) => !isSameJson(before[field], after[field]));
+  if (fixed !== undefined) {
+    const sentence = `${places}, ${fixed} among them: this is another rollout; a running one refuses it.`;
+    return { is: 'refused', stages: [], sentence };
+  }
+  const isMeasured = judgedBy.some((field) => !isSameJson(before[field], after[field]));
+  const stages = before.stages.flatMap(({ name }, index) => {
+    const to = after.stages.findIndex((stage) => stage.name === name);
+    const isNew = to >= 0 && !isSameJson(exposureOf(before, index), exposureOf(after, to));
+    return isMeasured || isNew ? [name] : [];
+  });
+  const removed = before.stages.filter(({ name }) => !after.stages.some((stage) => stage.name === name));
+  const refusal =
+    removed.length === 0 ? '' : ` A rollout in ${removed.map(({ name }) => name).join(', ')} refuses it.`;
+  if (stages.length === 0)
+    return { is: 'applied', stages, sentence: `${places}: applied at once, the bake goes on.${refusal}` };
+  return {
+    is: 'new-bake',
+    stages,
+    sentence: `${places}: a rollout in ${stages.join(', ')} begins a new bake.${refusal}`,
+  };
+}

@@ -18,8 +18,8 @@ export interface WatchOptions {
 /** Wait before a stream that was lost is opened again, ms. */
 const againMs = 1_000;
 
-/** One event with a whole plan in it is under 1 MiB. */
-const eventCharsMax = 8 * 1024 * 1024;
+/** One event with a whole plan in it is under 1 MiB, with lists of keys under 17. */
+const eventCharsMax = 32 * 1024 * 1024;
 
 /** Follows the audit of a control plane; see `ControlClient.watch`. */
 export async function* watchEvents(options: WatchOptions): AsyncGenerator<HistoryEntry, void> {

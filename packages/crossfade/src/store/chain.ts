@@ -8,8 +8,8 @@ export const genesisHash = '0'.repeat(64);
 /** Events of one append: a command makes a handful. */
 export const appendEventsMax = 1_000;
 
-/** Characters of one payload: an event holds a plan or the evidence of a verdict at most. */
-export const payloadCharsMax = 4 * 1024 * 1024;
+/** Characters of one payload: an event holds a plan (with lists of keys at most 8 MiB as text) or the evidence of a verdict. */
+export const payloadCharsMax = 16 * 1024 * 1024;
 
 /** Rows of one read unless the caller says otherwise, and the most it may say. */
 export const readLimitDefault = 1_000;

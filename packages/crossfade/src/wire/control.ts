@@ -16,11 +16,12 @@ export const recordBatchMax = 100;
 /** Signals of running sessions a gateway sends at once; one is about 300 bytes. */
 export const signalBatchMax = 1_000;
 
-/** Bodies in bytes. A record with both latency lists full is under 200 kB, a plan a page of text, an acceptance report
+/** Bodies in bytes. A record with both latency lists full is under 200 kB, a plan a page of text or, with
+ * audiences of 100,000 keys, some megabytes, an acceptance report
  * with all its plots and worst cases under 2 MB. */
 export const bodyMaxBytes = {
   command: 64 * 1024,
-  plan: 1024 * 1024,
+  plan: 16 * 1024 * 1024,
   report: 8 * 1024 * 1024,
   records: 24 * 1024 * 1024,
   drain: 4 * 1024 * 1024,

@@ -1,33 +1,84 @@
-import type { Command } from 'commander';
-import { formatDurationMs } from '@crossfade/sdk/core/units';
-import type { Plan } from '../../rollout/plan.ts';
+import { writeFile } from 'node:fs/promises';
+import { dirname, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, Option } from 'commander';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { type CommandIo, say } from '../command-io.ts';
-import { readInput } from '../read-input.ts';
+import { readPlan } from '../read-plan.ts';
 import { leaf } from './leaf.ts';
-import { shareText } from './rollout-text.ts';
+import { diffText, planText, wholePlanText } from './plan-text.ts';
 
-/** `crossfade plan validate FILE`. */
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** `crossfade plan init|validate|show|diff`: files alone, no running system. */
 export function addPlan(program: Command, io: CommandIo): void {
-  const plan = program.command('plan').description('Work with rollout plans.');
+  const plan = program.command('plan').description('Write, check and compare rollout plans.');
+  addInit(plan, io);
   leaf(plan, 'validate <file>', 'Say what a plan means, or what is wrong with it. Needs no running system.', [
     'crossfade plan validate examples/plan.yaml',
-  ]).action(async (file: string, options: { readonly json?: boolean }) => {
-    const { parsePlan } = await import('../../rollout/parse-plan.ts');
-    const parsed = parsePlan(await readInput(file));
+  ]).action(async (file: string, options: JsonOption) => {
+    const parsed = await readPlan(file);
     say(io, options.json === true, { json: { valid: true, plan: parsed }, text: planText(parsed) });
+  });
+  leaf(plan, 'show <file>', 'All that a plan says, with every default filled in.', [
+    'crossfade plan show plan.yaml',
+  ]).action(async (file: string, options: JsonOption) => {
+    const parsed = await readPlan(file);
+    say(io, options.json === true, { json: { plan: parsed }, text: wholePlanText(parsed) });
+  });
+  leaf(plan, 'diff <before> <after>', 'Where two plans differ, and what it would mean to revise one so.', [
+    'crossfade plan diff plan.yaml plan-next.yaml',
+  ]).action(async (before: string, after: string, options: JsonOption) => {
+    const { diffPlans } = await import('../../rollout/plan-diff.ts');
+    const { effectOfRevision } = await import('../../rollout/revise.ts');
+    const plans = [await readPlan(before), await readPlan(after)] as const;
+    const changes = diffPlans(...plans);
+    const effect = effectOfRevision(...plans);
+    const text = diffText(changes, effect.sentence);
+    say(io, options.json === true, { json: { same: changes.length === 0, effect, changes }, text });
   });
 }
 
-function planText({ name, flag, control, candidate, stages }: Plan): string {
-  const lines = stages.map((stage) => {
-    const who = [
-      ...stage.audiences.map((audience) => `all of ${audience}`),
-      `${shareText(stage.shareBuckets)} of the rest`,
-    ];
-    return `  ${stage.name.padEnd(12)} ${who.join(', ')}; bake ${formatDurationMs(stage.bakeMs)}`;
-  });
-  return [
-    `${name} is a valid plan: flag ${flag}, ${candidate.variant} (build ${candidate.build}) against ${control.variant}.`,
-    ...lines,
-  ].join('\n');
+interface InitOptions extends JsonOption {
+  readonly name: string;
+  readonly flag: string;
+  readonly control: string;
+  readonly candidate: string;
+  readonly build: string;
+}
+
+function addInit(plan: Command, io: CommandIo): void {
+  leaf(plan, 'init <file>', 'Write a plan to begin with: a tenth, half, everybody. Never over a file.', [
+    'crossfade plan init plan.yaml --control legacy --candidate streaming --build sha256:9f2c1d7e',
+  ])
+    .addOption(new Option('--name <name>', 'name of the rollout').default('new-pipeline'))
+    .addOption(new Option('--flag <flag>', 'flag that it owns').default('transcription'))
+    .addOption(new Option('--control <upstream>', 'pipeline that serves today').default('legacy'))
+    .addOption(new Option('--candidate <upstream>', 'pipeline that is rolled out').default('streaming'))
+    .addOption(new Option('--build <digest>', 'digest of the build').default('streaming-1'))
+    .action(async (file: string, options: InitOptions) => {
+      const { firstPlan } = await import('../../rollout/first-plan.ts');
+      const { parsePlan } = await import('../../rollout/parse-plan.ts');
+      const text = firstPlan({ ...options, schema: schemaFor(file) });
+      const parsed = parsePlan(text);
+      try {
+        await writeFile(file, text, { flag: 'wx' });
+      } catch (cause) {
+        throw new CrossfadeError('USAGE', `Expected to write a new file ${file}, got: ${messageOf(cause)}.`, {
+          cause,
+        });
+      }
+      const next = `Check it with: crossfade plan validate ${file}`;
+      say(io, options.json === true, { json: { file, plan: parsed }, text: `${file} is written. ${next}` });
+    });
+}
+
+/** The published schema as seen from the plan's folder, so that an editor completes and checks the file. */
+function schemaFor(file: string): string {
+  const schema = fileURLToPath(new URL('../../../schema/plan.schema.json', import.meta.url));
+  return relative(dirname(resolve(file)), schema)
+    .split(sep)
+    .join('/');
 }

@@ -6,6 +6,7 @@ import { ControlClient } from '../../server/control-client.ts';
 import { bodyMaxBytes, type CommandName } from '../../wire/control.ts';
 import { type CommandIo, say } from '../command-io.ts';
 import { readInput } from '../read-input.ts';
+import { readPlanToSend } from '../read-plan.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { by, byLeaf, type ByOptions } from './by-leaf.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
@@ -83,14 +84,14 @@ export function addRollout(program: Command, io: CommandIo): void {
   byLeaf(rollout, 'apply <plan>', 'Make a rollout from a plan, YAML or JSON.', [
     'crossfade rollout apply plan.yaml',
   ]).action(async (file: string, options: ByOptions) => {
-    const plan = await readInput(file);
+    const plan = await readPlanToSend(file);
     const status = await (await clientOf(options)).apply(plan, by(options, io));
     say(io, options.json === true, { json: status, text: statusText(status) });
   });
   byLeaf(rollout, 'revise <name> <plan>', 'Replace the plan of a rollout while it runs.', [
     'crossfade rollout revise new-engine plan.yaml --reason "twice the bake"',
   ]).action(async (name: string, file: string, options: ByOptions) => {
-    const plan = await readInput(file);
+    const plan = await readPlanToSend(file);
     const status = await (await clientOf(options)).revise(name, plan, by(options, io));
     say(io, options.json === true, { json: status, text: statusText(status) });
   });

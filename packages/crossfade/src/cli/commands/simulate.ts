@@ -5,7 +5,7 @@ import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
 import type { SimulationReport } from '../../analysis/simulate/simulate-plan.ts';
 import { type CommandIo, say } from '../command-io.ts';
-import { readInput } from '../read-input.ts';
+import { readPlan } from '../read-plan.ts';
 import { leaf } from './leaf.ts';
 
 interface SimulateOptions {
@@ -42,9 +42,8 @@ export function addSimulate(program: Command, io: CommandIo): void {
     .option('--seed <number>', 'the same seed gives the same report', number(0, 2 ** 31 - 1), 1)
     .option('--alpha <number>', 'worst-case chance of taking back a healthy build', share, 0.05)
     .action(async (file: string, options: SimulateOptions) => {
-      const { parsePlan } = await import('../../rollout/parse-plan.ts');
       const { simulatePlan } = await import('../../analysis/simulate/simulate-plan.ts');
-      const plan = parsePlan(await readInput(file));
+      const plan = await readPlan(file);
       const stages = plan.stages
         .filter(({ shareBuckets }) => shareBuckets > 0)
         .map(({ shareBuckets, bakeMs }) => ({
