@@ -3,9 +3,11 @@ import { messageOf } from '@crossfade/sdk/core/errors';
 import { systemRandom, type Random } from '@crossfade/sdk/core/random';
 import type { Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { SessionStore } from '../store/store.ts';
+import type { SessionSignal } from '../transcript/session-record.ts';
 import { heartbeatSchema } from '../wire/control.ts';
 import { LinkDrains, type GatewayDrainReport } from './link-drains.ts';
 import { LinkRecords } from './link-records.ts';
+import { LinkSignals } from './link-signals.ts';
 import { LinkTransport, linkTiming, type LinkLog, type LinkTiming } from './link-transport.ts';
 import { readRulesetCache, writeRulesetCache } from './ruleset-cache.ts';
 
@@ -49,6 +51,7 @@ export class ControlLink {
   readonly #log: LinkLog;
   readonly #transport: LinkTransport;
   readonly #records: LinkRecords;
+  readonly #signals: LinkSignals;
   readonly #drains: LinkDrains;
   readonly #listeners = new Set<(ruleset: Ruleset) => void>();
   #loops: readonly Promise<void>[] = [];
@@ -71,6 +74,7 @@ export class ControlLink {
     const random = options.random ?? systemRandom;
     this.#transport = new LinkTransport({ url, token, clock, random, timing, fetch: options.fetch ?? fetch });
     this.#records = new LinkRecords(this.#transport, options.sessions, this.#log, timing.pushIntervalMs);
+    this.#signals = new LinkSignals(this.#transport, this.#log, timing.pushIntervalMs);
     this.#drains = new LinkDrains(this.#transport, gatewayId, this.#log);
   }
 
@@ -78,7 +82,7 @@ export class ControlLink {
   async start(): Promise<void> {
     const cached = await readRulesetCache(this.#options.cacheFile);
     if (cached !== null && this.#apply(cached.ruleset, 'disk')) this.#cachedAtMs = cached.savedAtMs;
-    this.#loops = [this.#listenLoop(), this.#records.run(), this.#drains.run()];
+    this.#loops = [this.#listenLoop(), this.#records.run(), this.#signals.run(), this.#drains.run()];
   }
 
   /** The ruleset that decides now. */
@@ -124,6 +128,16 @@ export class ControlLink {
   /** A session was stored: push now rather than at the next look. */
   recordStored(): void {
     this.#records.wake();
+  }
+
+  /** Something is known of a session that runs; sent soon, with others. */
+  signal(signal: SessionSignal): void {
+    this.#signals.add(signal);
+  }
+
+  /** Signals that were given up; their sessions are counted by their records. */
+  get droppedSignals(): number {
+    return this.#signals.dropped;
   }
 
   /** Stops everything; what was not sent is sent by the next start (records) or asked again (drains). */

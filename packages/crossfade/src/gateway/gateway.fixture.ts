@@ -11,7 +11,7 @@ import { openJournal } from '../journal/file-journal.ts';
 import type { Journal } from '../journal/journal.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import type { SessionStore } from '../store/store.ts';
-import type { SessionRecord } from '../transcript/session-record.ts';
+import type { SessionRecord, SessionSignal } from '../transcript/session-record.ts';
 import type { DrainProgress } from './drains.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -23,6 +23,7 @@ export interface TestGateway {
   readonly sessions: SessionStore;
   readonly folder: string;
   readonly drainReports: DrainProgress[];
+  readonly signals: SessionSignal[];
   /** Resolves with the record of the next session that ends. */
   nextRecord(): Promise<SessionRecord>;
   url(extras?: Readonly<Record<string, string>>): string;
@@ -60,6 +61,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const waiting: ((record: SessionRecord) => void)[] = [];
   const ready: SessionRecord[] = [];
   const drainReports: DrainProgress[] = [];
+  const signals: SessionSignal[] = [];
   const decision: EvaluationResult =
     options.candidate === undefined
       ? { value: 'control', variant: 'control', reason: 'SPLIT', revision: 1, rollout: stamp }
@@ -79,6 +81,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     limits: { connectMs: 1_000, ...options.limits },
     keys: options.keys ?? [],
     onDrainReport: (_, progress) => drainReports.push(progress),
+    onSignal: (signal) => signals.push(signal),
     onRecord: (record) => {
       const take = waiting.shift();
       if (take === undefined) ready.push(record);
@@ -94,6 +97,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     sessions,
     folder,
     drainReports,
+    signals,
     nextRecord: () => {
       const record = ready.shift();
       return record === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(record);

@@ -46,13 +46,16 @@ async function talk(
 describe('a healthy upstream', () => {
   test('a stock client gets partials, the whole transcript, Metadata, and close 1000', async () => {
     const control = await upstream();
-    const { url, nextRecord } = await gateway({ upstreams: [{ name: 'control', url: control.url }] });
+    const { url, nextRecord, signals } = await gateway({
+      upstreams: [{ name: 'control', url: control.url }],
+    });
     const { text, code, messages } = await talk(url(), 30);
     expect(text).toBe(textOf(0, 30));
     expect(code).toBe(1000);
     expect(messages.some((message) => message['is_final'] === false)).toBe(true);
     expect(messages.at(-1)).toMatchObject({ type: 'Metadata', duration: 1.5, channels: 1 });
     const record = await nextRecord();
+    expect(signals).toMatchObject([{ kind: 'started', sessionId: record.sessionId, arm: 'control' }]);
     expect(record).toMatchObject({
       end: 'closed-by-client',
       assignment: { arm: 'control', upstream: 'control', rollout: { name: 'test-rollout', epoch: 1 } },

@@ -11,7 +11,7 @@ import type { Drain, EvaluationContext, EvaluationResult } from '@crossfade/sdk/
 import type { WebSocket } from 'ws';
 import type { Journal, JournalHealth } from '../journal/journal.ts';
 import type { SessionStore } from '../store/store.ts';
-import type { Entry, SessionRecord } from '../transcript/session-record.ts';
+import type { Entry, SessionRecord, SessionSignal } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import { errorOf } from '../wire/deepgram-build.ts';
 import { BufferRoom } from './buffer-room.ts';
@@ -20,6 +20,7 @@ import { type DrainProgress, Drains } from './drains.ts';
 import { FrontDoor, type Visitor } from './front-door.ts';
 import { type Handshake, readHandshake } from './handshake.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
+import { EarlySignals } from './early-signals.ts';
 import { LiveSession } from './live-session.ts';
 import { restoreSession } from './recovery.ts';
 import { assign } from './route.ts';
@@ -57,6 +58,8 @@ export interface GatewayOptions {
   readonly onDrainReport?: (drainId: string, progress: DrainProgress) => void;
   /** A record was stored. */
   readonly onRecord?: (record: SessionRecord) => void;
+  /** A session of a rollout began, or its first two minutes are over. */
+  readonly onSignal?: (signal: SessionSignal) => void;
 }
 
 export interface GatewayStats {
@@ -109,6 +112,7 @@ class RunningGateway implements Gateway {
   readonly #drains: Drains;
   readonly #door: FrontDoor;
   readonly #clientRoom: BufferRoom;
+  readonly #signals: EarlySignals;
   #stopTick: () => void = () => {};
   #stopDurable: () => void = () => {};
   #isClosing = false;
@@ -126,6 +130,7 @@ class RunningGateway implements Gateway {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#clientRoom = new BufferRoom(this.#limits.clientBufferBytesMax, this.#limits.bufferBytesTotalMax);
     this.#drains = new Drains((id, progress) => options.onDrainReport?.(id, progress));
+    this.#signals = new EarlySignals((signal) => options.onSignal?.(signal));
     this.#context = {
       journal: options.journal,
       sessions: options.sessions,
@@ -160,6 +165,7 @@ class RunningGateway implements Gateway {
       const session = await restoreSession(this.#context, journaled);
       if (session === null) continue;
       this.#sessions.set(session.sessionId, session);
+      this.#signals.began(session);
       if (!session.waitsForClient) this.#toFinish.push(session);
     }
     await this.#door.open();
@@ -214,6 +220,7 @@ class RunningGateway implements Gateway {
     );
     for (const client of this.#clients) client.tick(nowMs);
     for (const session of this.#sessions.values()) session.tick(nowMs);
+    this.#signals.tick(this.#options.clock.nowMs());
     while (this.#toFinish.length > 0 && this.#finishing.size < this.#limits.recoveryConcurrency) {
       const session = this.#toFinish.shift()!;
       this.#finishing.add(session.sessionId);
@@ -270,6 +277,7 @@ class RunningGateway implements Gateway {
     session.begin();
     this.#sessions.set(session.sessionId, session);
     this.#drains.joined(session);
+    this.#signals.began(session);
     return session;
   }
 
@@ -330,6 +338,7 @@ class RunningGateway implements Gateway {
     const session = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
     this.#finishing.delete(sessionId);
+    this.#signals.ended(sessionId);
     this.#ended += 1;
     if (session !== undefined) this.#drains.progressed(session, record);
     this.#options.onRecord?.(record);

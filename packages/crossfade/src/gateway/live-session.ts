@@ -50,9 +50,9 @@ export class LiveSession implements RelayHost {
   readonly assignment: Assignment;
   readonly query: ListenQuery;
   readonly controlUpstream: string;
+  readonly startedAtMs: number;
   readonly ledgers = new SessionLedgers();
   readonly #context: SessionContext;
-  readonly #startedAtMs: number;
   readonly #reconciler: Reconciler;
   readonly #due: DueTime;
   readonly #relay: Relay;
@@ -70,7 +70,7 @@ export class LiveSession implements RelayHost {
     this.assignment = start.assignment;
     this.query = start.query;
     this.controlUpstream = start.controlUpstream;
-    this.#startedAtMs = start.startedAtMs;
+    this.startedAtMs = start.startedAtMs;
     this.#context = context;
     this.#reconciler = new Reconciler(msToSamples(toleranceMs, start.query.sampleRate));
     this.#due = new DueTime(start.query.sampleRate);
@@ -120,7 +120,7 @@ export class LiveSession implements RelayHost {
       kind: 'start',
       assignment: this.assignment,
       query: parameters.toString(),
-      startedAtMs: this.#startedAtMs,
+      startedAtMs: this.startedAtMs,
       controlUpstream: this.controlUpstream,
     });
     this.#relay.start();
@@ -377,7 +377,7 @@ export class LiveSession implements RelayHost {
       model: this.query.model,
       sampleRate: this.query.sampleRate,
       realTime: this.#due.realTime,
-      startedAtMs: this.#startedAtMs,
+      startedAtMs: this.startedAtMs,
       endedAtMs: this.#context.clock.nowMs(),
       end: this.#end,
       samplesOffered: this.#endSample,

@@ -58,6 +58,12 @@ export class SessionLedgers {
     return this.#armIsServing;
   }
 
+  /** Whether the arm has met an error by now, or has brought nothing at all for what it was offered. */
+  armFailedSoFar(samplesOffered: number): boolean {
+    if (this.#failure !== '') return true;
+    return this.#armIsServing && samplesOffered > 0 && this.#pipeline.lastFinalEnd === 0;
+  }
+
   /** How often the gateway died under the session. */
   get gatewayRestarts(): number {
     return this.#gatewayRestarts;

@@ -77,6 +77,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
     http: (request, response) => void listener(request, response),
     onDrainReport: (drainId, progress) => link.reportDrain(drainId, progress),
     onRecord: () => link.recordStored(),
+    onSignal: (signal) => link.signal(signal),
   });
   gateway = started;
   link.onRuleset((ruleset) => started.applyDrains(ruleset.drains ?? []));
