@@ -198,8 +198,8 @@ describe('rollouts over HTTP', () => {
 
   it('refuse a body that is too large, whatever its header says', async () => {
     const { app, post } = await started();
-    const huge = { ...by, plan: 'x'.repeat(1_100_000) };
-    await expectRefusal(await post('/v1/rollouts', huge), 'BODY_TOO_LARGE', /at most 1048576 bytes/);
+    const huge = { ...by, plan: 'x'.repeat(17_000_000) };
+    await expectRefusal(await post('/v1/rollouts', huge), 'BODY_TOO_LARGE', /at most 16777216 bytes/);
 
     let sent = 0;
     const endless = new ReadableStream<Uint8Array>({
