@@ -23,8 +23,11 @@ export function sessionCaseOf(observation: Observation, score: SessionScore): Se
   const faults: readonly Reason[] = [
     [failure === '' ? 0 : 1e6, failure],
     [ms(capture.lostSamples), `${ms(capture.lostSamples)} ms of audio lost`],
-    [counts.orphans * 2_000, `${counts.orphans} orphans`],
-    [counts.duplicateEntries * 2_000, `${counts.duplicateEntries} duplicate entries`],
+    [counts.orphans * 2_000, plural(counts.orphans, 'orphan')],
+    [
+      counts.duplicateEntries * 2_000,
+      plural(counts.duplicateEntries, 'duplicate entry', 'duplicate entries'),
+    ],
     [slowestMs > slowMs ? slowestMs : 0, `slowest final after ${Math.round(slowestMs)} ms`],
     [tailMs > 100 ? tailMs : 0, `a tail of ${round(tailMs)} ms missed`],
   ];
@@ -68,6 +71,10 @@ export function trialCaseOf(outcome: TrialOutcome): TrialCase {
     bad:
       worst === undefined ? null : badOf(worst.observation, spec.id, lostOf(worst), faults, worst.faultAtMs),
   };
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 type Reason = readonly [badness: number, why: string];

@@ -60,7 +60,6 @@ export class RenderedSample {
 export function viewObserver({ browser, why, sessions, disagreeing }: Rendered): string {
   const view = 'black box: the view of what the socket said';
   if (browser === null) return `${view}, by the reducer alone (${why.replace(/[.]$/, '')})`;
-  const agree =
-    disagreeing === 0 ? 'show the same' : `differ in ${disagreeing} of them: the view cannot be trusted`;
-  return `${view}; ${sessions} sessions rendered in ${browser} ${agree}`;
+  const agree = disagreeing === 0 ? 'agree' : `differ in ${disagreeing} of them: the view cannot be trusted`;
+  return `${view}; ${sessions} sessions rendered in ${browser.replace(/[.].*$/, '')} ${agree}`;
 }

@@ -2,7 +2,7 @@
 import { metricSpecs } from '../analysis/metric-spec.ts';
 import { escaped, factsOf, thresholdText, valueText } from './report-text.ts';
 import type { AcceptanceReport, WorstCase } from './report.ts';
-import { captureMap, latencyPlot, lossPlot, tailPlot } from './report-plots.ts';
+import { captureMap, faultClasses, latencyPlot, lossPlot, recoveryPlot, tailPlot } from './report-plots.ts';
 import { style } from './report-style.ts';
 import { timeline } from './report-timeline.ts';
 
@@ -14,6 +14,9 @@ const verdicts: Readonly<Record<AcceptanceReport['result'], string>> = {
   'evidence-missing': 'Evidence missing',
   'could-not-run': 'Could not run',
 };
+
+/** A page is read; a list of hundreds is not. */
+const failedShownMax = 20;
 
 export function reportHtml(report: AcceptanceReport): string {
   const title = `Acceptance: ${verdicts[report.result]}`;
@@ -32,7 +35,7 @@ export function reportHtml(report: AcceptanceReport): string {
 <h1><span class="verdict ${report.result}">${verdicts[report.result]}</span> ${escaped(report.target.name)}</h1>
 <p class="lead">${escaped(report.sentence)}</p>
 <p class="system">${report.system === 'direct' ? 'Tested direct, with nothing in front.' : 'Tested behind the Crossfade gateway.'}
-Profile ${escaped(report.run.profile)}, seed ${report.run.seed}, ${escaped(report.run.startedAt)}.</p>
+Profile ${escaped(report.run.profile)}, seed ${report.run.seed}, ${escaped(`${report.run.startedAt.slice(0, 16).replace('T', ' ')} UTC`)}.</p>
 ${report.run.senderWasLate ? '<p class="notice">The machine that spoke was late: latencies are worse than the target is.</p>' : ''}
 </header>
 <main>
@@ -70,41 +73,71 @@ function plots({ plots: data, metrics, trials }: AcceptanceReport): string {
   const valueOf = (id: Metric['id']): number | null =>
     metrics.find((metric) => metric.id === id)?.value ?? null;
   const limitOf = (id: Metric['id']): number => metricSpecs[id].limit ?? 0;
-  const figures: readonly (readonly [title: string, plot: string, none: string])[] = [
+  const figures: readonly (readonly [title: string, plot: string, none: string, legend: string])[] = [
     [
       'Finalization latency',
       latencyPlot(data.latencies, limitOf('finalization-latency'), valueOf('finalization-latency')),
       'No final of an open stream was seen.',
+      'How often each latency was seen, from the end of the last word.',
     ],
     [
       'Stop to last final',
       latencyPlot(data.stopLatencies, limitOf('stop-latency'), valueOf('stop-latency')),
       'No final came after a stop.',
+      'How often each latency was seen, from the stop.',
     ],
-    ['Missed tail per stop', tailPlot(data.tails, limitOf('missed-tail')), 'No session was closed in order.'],
+    [
+      'Missed tail per stop',
+      tailPlot(data.tails, limitOf('missed-tail')),
+      'No session was closed in order.',
+      'A dot is one stop; the limit is on their mean.',
+    ],
     [
       'Audio lost per crash',
       lossPlot(trials, limitOf('durability-loss')),
       'No process was killed in this run.',
+      'A bar is one crash: audio said before it that nobody can read after it.',
     ],
-    ['Capture map', captureMap(data.captures), 'No session lost any audio.'],
+    [
+      'Recovery by class',
+      recoveryPlot(trials),
+      'No fault was made in this run.',
+      legend(['bar', 'recovered'], ['bad', 'not recovered']),
+    ],
+    [
+      'Capture map',
+      captureMap(data.captures),
+      'No session lost any audio.',
+      `A row is a session that lost audio, the worst first.${legend(['quiet', 'captured'], ['bad', 'lost'])}`,
+    ],
   ];
   const drawn = figures.map(
-    ([title, plot, none]) =>
-      `<figure><figcaption>${title}</figcaption>${plot === '' ? `<p class="none">${none}</p>` : plot}</figure>`,
+    ([title, plot, none, about]) =>
+      `<figure><figcaption>${title}</figcaption>${plot === '' ? `<p class="none">${none}</p>` : `${plot}<p class="legend">${about}</p>`}</figure>`,
   );
   return `<section><h2>Measurements</h2><div class="figures">${drawn.join('')}</div></section>`;
 }
 
+function legend(...keys: readonly (readonly [kind: string, words: string])[]): string {
+  return keys.map(([kind, words]) => `<span class="key ${kind}"></span>${words}`).join('');
+}
+
+/** Faults by class, and each one that was not recovered; all of them are in the JSON. */
 function faults({ trials }: AcceptanceReport): string {
   if (trials.length === 0) return '';
-  const rows = trials.map(
-    ({ id, process, recovered, lossMs, failure }) =>
-      `<tr><th scope="row">${escaped(id)}</th><td data-name="killed">${escaped(process)}</td>
-<td data-name="recovered"><span class="chip ${recovered ? 'certified' : 'failed'}">${recovered ? 'recovered' : 'not recovered'}</span>${failure === '' ? '' : `<small>${escaped(failure)}</small>`}</td>
-<td data-name="audio lost" class="number">${lossMs.toLocaleString('en-US')} ms</td></tr>`,
+  const rows = faultClasses(trials).map(
+    ({ fault, count, recovered, worstLossMs }) =>
+      `<tr><th scope="row">${escaped(fault)}</th><td data-name="faults" class="number">${count}</td>
+<td data-name="recovered"><span class="chip ${recovered === count ? 'certified' : 'failed'}">${recovered} of ${count}</span></td>
+<td data-name="audio lost, worst" class="number">${worstLossMs === null ? '–' : `${worstLossMs.toLocaleString('en-US')} ms`}</td></tr>`,
   );
-  return `<section><h2>Faults</h2><table><thead><tr><th>Fault</th><th>Killed</th><th>Recovered</th><th class="number">Audio lost</th></tr></thead><tbody>${rows.join('')}</tbody></table></section>`;
+  const failed = trials.filter(({ recovered }) => !recovered);
+  const list = failed
+    .slice(0, failedShownMax)
+    .map(({ id, failure }) => `<li><b>${escaped(id)}</b>: ${escaped(failure)}</li>`);
+  const more = failed.length > failedShownMax ? `<li>and ${failed.length - failedShownMax} more</li>` : '';
+  const notRecovered = failed.length === 0 ? '' : `<p>Not recovered:</p><ul>${list.join('')}${more}</ul>`;
+  return `<section><h2>Faults</h2><table><thead><tr><th>Class</th><th class="number">Faults</th><th>Recovered</th><th class="number">Audio lost, worst</th></tr></thead><tbody>${rows.join('')}</tbody></table>${notRecovered}</section>`;
 }
 
 function worstCases(cases: readonly WorstCase[]): string {
@@ -115,6 +148,7 @@ function worstCases(cases: readonly WorstCase[]): string {
       i,
     ) => `<details${i === 0 ? ' open' : ''}><summary><b>${escaped(each.id)}</b> ${escaped(each.why)}</summary>
 ${timeline(each)}
+<p class="legend">${legend(['quiet', 'said'], ['bad', 'lost'], ['bar', 'what the target said, and when'])}</p>
 <p>Again: <code>${escaped(each.replay)}</code></p></details>`,
   );
   return `<section><h2>Worst cases</h2>${shown.join('')}</section>`;

@@ -1,8 +1,10 @@
 /** Plots as inline SVG: no script, colours from the page's style, so that both themes and a printer work. */
+import { escaped } from './report-text.ts';
 import type { AcceptanceReport } from './report.ts';
 
-const width = 640;
-const height = 190;
+/** As wide as a figure on a desktop, and not much wider than a phone: its letters stay letters there. */
+const width = 440;
+const height = 170;
 /** Room for the axis below and the numbers at the left. */
 const left = 46;
 const bottom = 26;
@@ -68,44 +70,94 @@ export function tailPlot(tailsMs: readonly number[], limitMs: number): string {
 
 /** What each crash cost, the worst named. */
 export function lossPlot(trials: AcceptanceReport['trials'], limitMs: number): string {
-  if (trials.length === 0) return '';
-  const highest = Math.max(limitMs * 1.2, ...trials.map(({ lossMs }) => lossMs));
+  const crashes = trials.filter(({ crash }) => crash);
+  if (crashes.length === 0) return '';
+  const worstMs = Math.max(...crashes.map(({ lossMs }) => lossMs));
+  const highest = Math.max(limitMs * 1.2, worstMs);
   const y = (ms: number): number => top + plotHeight * (1 - ms / highest);
-  const step = plotWidth / trials.length;
+  const step = plotWidth / crashes.length;
   const barWidth = Math.min(40, step * 0.7);
-  const bars = trials.map(({ lossMs, recovered }, i) => {
+  const bars = crashes.map(({ lossMs }, i) => {
     const tall = Math.max(2, top + plotHeight - y(lossMs));
     const x = left + (i + 0.5) * step - barWidth / 2;
-    return rect(x, top + plotHeight - tall, barWidth, tall, lossMs > limitMs || !recovered ? 'bad' : 'bar');
+    return rect(x, top + plotHeight - tall, barWidth, tall, lossMs > limitMs ? 'bad' : 'bar');
   });
-  const worstMs = Math.max(...trials.map(({ lossMs }) => lossMs));
   return svg(
-    `audio lost in each of ${trials.length} crashes, ms`,
+    `audio lost in each of ${crashes.length} crashes, ms`,
     bars.join('') +
       horizontal(y(limitMs), `limit ${number(limitMs)} ms`) +
+      (worstMs < limitMs * 0.7
+        ? text(width - 10, y(worstMs) - 6, `worst ${number(worstMs)} ms`, 'end', 'label')
+        : '') +
       yAxis(highest) +
-      floor(`crashes, first to last; worst ${number(worstMs)} ms`),
+      floor(`${crashes.length} crashes, first to last; worst ${number(worstMs)} ms`),
   );
+}
+
+/** Faults of one class. */
+export interface FaultClass {
+  readonly fault: string;
+  readonly count: number;
+  readonly recovered: number;
+  /** Of the worst crash; null: nothing crashed. */
+  readonly worstLossMs: number | null;
+}
+
+/** Classes in the order in which they came. */
+export function faultClasses(trials: AcceptanceReport['trials']): readonly FaultClass[] {
+  const classes = new Map<string, FaultClass>();
+  for (const { fault, crash, recovered, lossMs } of trials) {
+    const so = classes.get(fault) ?? { fault, count: 0, recovered: 0, worstLossMs: null };
+    classes.set(fault, {
+      fault,
+      count: so.count + 1,
+      recovered: so.recovered + (recovered ? 1 : 0),
+      worstLossMs: crash ? Math.max(so.worstLossMs ?? 0, lossMs) : so.worstLossMs,
+    });
+  }
+  return [...classes.values()];
+}
+
+/** A row per class of fault: recovered, and not. */
+export function recoveryPlot(trials: AcceptanceReport['trials']): string {
+  const classes = faultClasses(trials);
+  if (classes.length === 0) return '';
+  const rowHeight = 20;
+  const labels = 140;
+  const room = width - labels - 60;
+  const rows = classes.map(({ fault, count, recovered }, i) => {
+    const y = top + i * rowHeight;
+    const good = (recovered / count) * room;
+    const bad = recovered === count ? '' : rect(labels + good, y, room - good, 12, 'bad');
+    return (
+      text(labels - 8, y + 10, fault, 'end') +
+      (recovered === 0 ? '' : rect(labels, y, good, 12, 'bar')) +
+      bad +
+      text(labels + room + 8, y + 10, `${recovered} of ${count}`, 'start', 'label')
+    );
+  });
+  const tall = top + classes.length * rowHeight + 6;
+  return svg(`recovered faults by class`, rows.join(''), tall);
 }
 
 /** The sessions that lost audio as rows, the lost stretches dark. */
 export function captureMap(captures: AcceptanceReport['plots']['captures']): string {
   if (captures.length === 0) return '';
-  const rowHeight = 12;
+  const rowHeight = captures.length > 16 ? 9 : 16;
   const longest = Math.max(...captures.map(({ audioMs }) => audioMs));
   const x = (ms: number): number => left + (ms / longest) * plotWidth;
-  const rows = captures.map(({ audioMs, lost }, i) => {
+  const rows = captures.map(({ id, audioMs, lost }, i) => {
     const y = top + i * rowHeight;
-    const line = rect(x(0), y, x(audioMs) - x(0), rowHeight - 4, 'quiet');
+    const line = rect(x(0), y, x(audioMs) - x(0), rowHeight - 3, 'quiet');
     const holes = lost.map(([start, end]) =>
-      rect(x(start), y, Math.max(1.5, x(end) - x(start)), rowHeight - 4, 'bad'),
+      rect(x(start), y, Math.max(1.5, x(end) - x(start)), rowHeight - 3, 'bad'),
     );
-    return line + holes.join('');
+    return `<g><title>${escaped(id)}</title>${line}${holes.join('')}</g>`;
   });
   const tall = top + captures.length * rowHeight + bottom;
   return svg(
     `audio of ${captures.length} sessions that lost some, lost stretches marked`,
-    rows.join('') + ticks(longest, tall - bottom, 'ms'),
+    rows.join('') + text(left - 6, top + 8, 'worst', 'end') + ticks(longest, tall - bottom, 'ms'),
     tall,
   );
 }
@@ -150,15 +202,20 @@ function xAxis(end: number, unit: string): string {
 
 function ticks(end: number, y: number, unit: string): string {
   const line = `<line x1="${left}" x2="${width - 8}" y1="${at(y)}" y2="${at(y)}" class="frame"/>`;
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((share) =>
-    text(
-      left + share * plotWidth,
-      y + 16,
-      `${number(Math.round(share * end))}${share === 1 ? ` ${unit}` : ''}`,
-      share === 1 ? 'end' : 'middle',
-    ),
-  );
+  const step = roundStep(end / 4);
+  const values = Array.from({ length: Math.floor(end / step) + 1 }, (_, i) => i * step);
+  const marks = values.map((value, i) => {
+    const words = i === values.length - 1 ? `${number(value)} ${unit}` : number(value);
+    const x = left + (value / end) * plotWidth;
+    return text(x, y + 16, words, x > width - 40 ? 'end' : 'middle');
+  });
   return line + marks.join('');
+}
+
+/** 1, 2 or 5 times a power of ten, at least `least`: numbers that are read at a glance. */
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
+  return power * ([1, 2, 5, 10].find((times) => times * power >= least) ?? 10);
 }
 
 function floor(label: string): string {

@@ -15,14 +15,14 @@ h2 { font-size: 1.1rem; margin: 34px 0 10px; }
 .chip { font-size: 13px; }
 .passed, .certified { background: var(--goodback); color: var(--good); }
 .failed, .could-not-run { background: var(--badback); color: var(--bad); }
-.evidence-missing, .not-measurable { background: var(--warnback); color: var(--warn); }
+.evidence-missing, .not-measurable, .inconclusive { background: var(--warnback); color: var(--warn); }
 .within-limits { background: var(--plainback); color: var(--ink); }
 small { display: block; color: var(--soft); }
 table { width: 100%; border-collapse: collapse; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 th, td { text-align: left; vertical-align: top; padding: 8px 10px; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-size: 13px; font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.observer { color: var(--soft); font-size: 13px; max-width: 200px; }
+.observer { color: var(--soft); font-size: 13px; max-width: 240px; }
 .sentence td { border-top: 0; padding-top: 0; color: var(--soft); font-size: 13px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 14px; }
 figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
@@ -31,7 +31,9 @@ figcaption { font-weight: 600; margin-bottom: 6px; }
 svg { display: block; width: 100%; height: auto; }
 svg .bar { fill: var(--bar); } svg .bad { fill: var(--bad); } svg .quiet { fill: var(--quiet); }
 svg .frame { stroke: var(--line); } svg .limit { stroke: var(--bad); stroke-dasharray: 4 3; } svg .mark { stroke: var(--ink); }
-svg text { font: 11px system-ui, sans-serif; fill: var(--soft); } svg .label { fill: var(--ink); }
+svg text { font: 11px system-ui, sans-serif; fill: var(--soft); } svg .label { fill: var(--ink); paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
+.legend { margin: 6px 0 0; font-size: 13px; color: var(--soft); } .key { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 4px 0 10px; } .key:first-child { margin-left: 0; } .key.bar { background: var(--bar); } .key.bad { background: var(--bad); } .key.quiet { background: var(--quiet); }
+details svg { max-width: 680px; }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px; margin-bottom: 10px; }
 summary { cursor: pointer; }
 .finals { margin: 8px 0; padding-left: 20px; font-size: 13px; } .finals span { color: var(--soft); }
@@ -49,7 +51,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margi
   td[data-name]::before { content: attr(data-name); color: var(--soft); font-size: 13px; }
   td.observer { justify-content: flex-start; } td[data-name] small { width: 100%; }
   dl { grid-template-columns: 1fr; } dt { margin-top: 6px; }
-  svg text { font-size: 15px; }
+  svg text { font-size: 12.5px; }
 }
 @media print { body { max-width: none; } details { break-inside: avoid; } }
 `;

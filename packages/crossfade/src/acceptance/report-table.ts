@@ -7,6 +7,9 @@ export function reportTable(report: AcceptanceReport): string {
   const table = new Table({
     head: ['metric', 'result', 'value', 'n', '95 % bound', 'threshold', 'observer'],
     style: { head: [], border: [] },
+    // The observer is a sentence; the rest is as wide as it is.
+    colWidths: [null, null, null, null, null, null, 40],
+    wordWrap: true,
   });
   for (const metric of report.metrics) {
     table.push([

@@ -19,6 +19,8 @@ export function factsOf({
   target,
   system,
   run,
+  rendered,
+  wordErrors,
   digest,
 }: AcceptanceReport): readonly (readonly [string, string])[] {
   const gib = (run.machine.memoryBytes / 2 ** 30).toFixed(1);
@@ -41,10 +43,29 @@ export function factsOf({
         run.senderWasLate ? ': the machine was too busy, latencies are worse than the target is' : ''
       }`,
     ],
+    ['shown in a browser', renderedText(rendered)],
+    ...(wordErrors === null ? [] : [['word errors', wordErrorsText(wordErrors)] as const]),
     ['machine', `${run.machine.platform}, Node ${run.machine.node}, ${run.machine.cpus} CPUs, ${gib} GiB`],
     ['corpus digest', run.corpusDigest],
     ['report digest', digest],
   ];
+}
+
+function renderedText({
+  browser,
+  why,
+  sessions,
+  entries,
+  disagreeing,
+}: AcceptanceReport['rendered']): string {
+  if (browser === null) return `no: ${why}`;
+  const agree = disagreeing === 0 ? 'as the view counted them' : `${disagreeing} sessions unlike the view`;
+  return `${sessions} sessions, ${entries} entries in ${browser}, ${agree}`;
+}
+
+function wordErrorsText(errors: NonNullable<AcceptanceReport['wordErrors']>): string {
+  const { rate, substitutions, deletions, insertions, referenceWords, normalizer } = errors;
+  return `${(rate * 100).toFixed(1)} % of ${referenceWords} words (${substitutions} other words, ${deletions} missing, ${insertions} too many; ${normalizer})`;
 }
 
 /** For a page: text of a target is never markup. */

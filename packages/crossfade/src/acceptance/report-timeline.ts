@@ -1,8 +1,8 @@
 import { escaped } from './report-text.ts';
 import type { WorstCase } from './report.ts';
 
-const width = 640;
-const left = 70;
+const width = 440;
+const left = 78;
 const plotWidth = width - left - 8;
 
 /** One session drawn on one axis: audio, what was lost of it, partials, finals, stop and fault; the finals as text. */
@@ -35,7 +35,7 @@ export function timeline({ audioMs, stoppedAtMs, endedAtMs, faultAtMs, lost, tex
     label(74, 'finals at'),
     arrivals(true, 74),
     stoppedAtMs === null ? '' : moment(stoppedAtMs, 'mark', `stop ${Math.round(stoppedAtMs)} ms`),
-    faultAtMs === null ? '' : moment(faultAtMs, 'limit', `connection lost ${Math.round(faultAtMs)} ms`),
+    faultAtMs === null ? '' : moment(faultAtMs, 'limit', `fault ${Math.round(faultAtMs)} ms`),
   ];
   const rows = finals.map(
     ({ atMs, startMs, endMs: finalEndMs, text }) =>

@@ -90,7 +90,7 @@ describe.concurrent('a server that shares no code with ours', () => {
     expect(seen.length).toBe(report.run.sessions);
     expect(report.rendered).toMatchObject({ browser: 'Chromium 1', sessions: seen.length, disagreeing: 0 });
     expect(metricOf(report, 'duplicate-artifacts').observer).toContain(
-      'sessions rendered in Chromium 1 show the same',
+      'sessions rendered in Chromium 1 agree',
     );
   });
 
