@@ -121,6 +121,24 @@ describe('an upstream that fails', () => {
       { fault: (n) => (n < 2 ? { kind: 'die', atSample: 7_000 } : null) },
       { deaths: 2 },
     ],
+    [
+      'answers late, and dies with answers on their way',
+      { fault: (n) => (n === 0 ? { kind: 'late', atSample: 20_000, delayMs: 60 } : null) },
+      { deaths: 1 },
+    ],
+    [
+      'begins its clock anew in mid-stream',
+      { fault: (n) => (n === 0 ? { kind: 'reset-clock', atSample: 9_000 } : null) },
+      {},
+    ],
+    [
+      'dies, and takes the replay no faster than 1.25 times real time',
+      {
+        fault: (n) =>
+          n === 0 ? { kind: 'die', atSample: 16_000 } : n === 1 ? { kind: 'throttle', pace: 1.25 } : null,
+      },
+      { deaths: 1, stalls: 0 },
+    ],
   ];
 
   test.each(faults)(

@@ -15,9 +15,10 @@ import { msToSamples } from '@crossfade/sdk/core/units';
 import type { Drain } from '@crossfade/sdk/flags/ruleset';
 import type { JournaledSession } from '../journal/journal.ts';
 import { DueTime } from '../transcript/due-time.ts';
+import { finalsAgain } from '../transcript/finals-again.ts';
 import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
-import { Reconciler, type ReplayPoint, segmentNumberOf } from '../transcript/reconciler.ts';
+import { Reconciler, type ReplayPoint } from '../transcript/reconciler.ts';
 import type { Assignment, Entry, SessionEnd, SessionRecord } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
@@ -164,9 +165,9 @@ export class LiveSession implements RelayHost {
     if (resume.producedSample !== null && this.ledgers.gatewayRestarts > 0) {
       this.ledgers.crashLoss(((resume.producedSample - this.#endSample) * 1_000) / this.query.sampleRate);
     }
-    for (const entry of this.#reconciler.entries) {
-      if (segmentNumberOf(entry.segmentId) > resume.afterSegment) this.#voice.again(entry);
-    }
+    const { entries, watermark: endSample, nextSegment } = this.#reconciler;
+    for (const final of finalsAgain(entries, { endSample, nextSegment }, resume.afterSegment))
+      this.#voice.again(final);
     if (this.#phase === 'live') this.#relay.start();
   }
 

@@ -2,6 +2,7 @@
  * Keeps one session on an upstream: starts attempts, replaces the ones that fail, lets control take over when the
  * assigned arm cannot go on, and asks for the tail that a pipeline kept.
  */
+import { msToSamples } from '@crossfade/sdk/core/units';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import { type Hypothesis, newIn } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
@@ -9,6 +10,7 @@ import type { ReplayPoint } from '../transcript/reconciler.ts';
 import type { AttemptEnd } from '../transcript/session-record.ts';
 import { type ResultFlags, UpstreamAttempt } from './attempt.ts';
 import { type NextAttempt, nextAttempt } from './route.ts';
+import { FinalTimeline } from './final-timeline.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SessionLedgers } from './session-ledgers.ts';
 import type { SessionNote } from './session-notes.ts';
@@ -50,6 +52,8 @@ export interface FinalSource {
 /** Silence sent after the tail to a pipeline that kept it, doubled with each try; three cover chunks of 8 s. */
 const tailPadMs = 2_000;
 const tailTriesMax = 3;
+/** How far two finals of a server may overlap, because it rounds its times. */
+const overlapMs = 20;
 
 export class Relay {
   readonly #context: SessionContext;
@@ -139,6 +143,7 @@ export class Relay {
     const { journal, limits, clock, upstreamRoom } = this.#context;
     const { encoding, sampleRate, parameters } = host.query;
     const point = host.replayPoint();
+    const timeline = new FinalTimeline(point.baseSample, msToSamples(overlapMs, sampleRate));
     const attempt: UpstreamAttempt = new UpstreamAttempt({
       upstream,
       clientQuery: parameters,
@@ -160,6 +165,11 @@ export class Relay {
           if (hypothesis.end > point.settledSample) host.onPartial(hypothesis, flags);
         },
         onFinal: (said, flags) => {
+          if (!timeline.accepts(said)) {
+            attempt.abandon();
+            this.#onAttemptEnd(attempt, 'broke-protocol', 'its finals went back in time');
+            return;
+          }
           const hypothesis = newIn(said, point.settledSample, point.heard);
           if (hypothesis.end > point.settledSample) this.#onFinal(hypothesis, flags);
         },

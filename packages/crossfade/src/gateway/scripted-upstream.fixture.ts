@@ -31,7 +31,13 @@ export type Fault =
   | { readonly kind: 'skip'; readonly atSample: number; readonly samples: number }
   /** Says its last final again after each new one. */
   | { readonly kind: 'repeat' }
-  | { readonly kind: 'nonsense' };
+  | { readonly kind: 'nonsense' }
+  /** Its times begin at zero again, as if the connection were new. */
+  | { readonly kind: 'reset-clock'; readonly atSample: number }
+  /** Says everything so much later, and dies with answers on their way. */
+  | { readonly kind: 'late'; readonly atSample: number; readonly delayMs: number }
+  /** Takes audio at this many times the pace of real time, as vendors do with a replay. */
+  | { readonly kind: 'throttle'; readonly pace: number };
 
 export interface Script {
   readonly wordsPerFinal?: number;
@@ -98,11 +104,17 @@ function transcribe(
   let lastFinal = '';
   let skippedUntil = -1;
   let isMute = false;
+  let origin = 0;
+
+  const send = (message: string): void => {
+    if (fault?.kind !== 'late') socket.send(message);
+    else setTimeout(() => socket.readyState === socket.OPEN && socket.send(message), fault.delayMs);
+  };
 
   const say = (isFinal: boolean, start: number, end: number, words: readonly HeardWord[]): void => {
     const message = JSON.stringify({
       type: 'Results',
-      start: start / sampleRate,
+      start: (start - origin) / sampleRate,
       duration: (end - start) / sampleRate,
       is_final: isFinal,
       speech_final: isFinal,
@@ -113,8 +125,8 @@ function transcribe(
             confidence: 1,
             words: words.map((word) => ({
               word: word.text,
-              start: word.start / sampleRate,
-              end: word.end / sampleRate,
+              start: (word.start - origin) / sampleRate,
+              end: (word.end - origin) / sampleRate,
               confidence: 1,
             })),
           },
@@ -122,8 +134,8 @@ function transcribe(
       },
     });
     if (isMute) return;
-    socket.send(message);
-    if (isFinal && fault?.kind === 'repeat' && lastFinal !== '') socket.send(lastFinal);
+    send(message);
+    if (isFinal && fault?.kind === 'repeat' && lastFinal !== '') send(lastFinal);
     if (isFinal) lastFinal = message;
   };
 
@@ -160,13 +172,17 @@ function transcribe(
 
   const breaks = (): boolean => {
     if (fault === null || !('atSample' in fault) || connection.samples < fault.atSample) return false;
-    if (fault.kind === 'die') socket.terminate();
+    if (fault.kind === 'die' || fault.kind === 'late') socket.terminate();
+    if (fault.kind === 'reset-clock' && origin === 0) {
+      finalUpTo(connection.samples);
+      origin = connection.samples;
+    }
     if (fault.kind === 'close') socket.close(1000);
     if (fault.kind === 'stall') isMute = true;
-    return fault.kind === 'die' || fault.kind === 'close';
+    return fault.kind === 'die' || fault.kind === 'late' || fault.kind === 'close';
   };
 
-  socket.on('message', (data: Buffer, isBinary) => {
+  const take = (data: Buffer, isBinary: boolean): void => {
     if (isBinary) {
       if (fault?.kind === 'nonsense') socket.send('{"type":"Results","start":"soon"}');
       for (let offset = 0; offset < data.length; offset += 2) {
@@ -182,6 +198,22 @@ function transcribe(
     if (!script.keepsTail && connection.samples > settled) finalUpTo(connection.samples);
     socket.send(JSON.stringify({ type: 'Metadata', duration: connection.samples / sampleRate, channels: 1 }));
     socket.close(1000);
-  });
+  };
+
+  socket.on('message', fault?.kind === 'throttle' ? throttled(take, fault.pace) : take);
   socket.on('error', () => {});
+}
+
+/** Hands frames on at a multiple of their own length, in order. */
+function throttled(
+  take: (data: Buffer, isBinary: boolean) => void,
+  pace: number,
+): (data: Buffer, isBinary: boolean) => void {
+  let freeAtMs = 0;
+  return (data, isBinary) => {
+    const nowMs = performance.now();
+    const audioMs = isBinary ? (data.length / 2 / sampleRate) * 1_000 : 0;
+    freeAtMs = Math.max(freeAtMs, nowMs) + audioMs / pace;
+    setTimeout(() => take(data, isBinary), freeAtMs - nowMs);
+  };
 }

@@ -1,6 +1,6 @@
 /** What a session says to its client, whichever connection that is at the moment. */
 import type { Shown } from '../transcript/reconciler.ts';
-import type { Entry } from '../transcript/session-record.ts';
+import type { FinalAgain } from '../transcript/finals-again.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import {
   errorOf,
@@ -46,8 +46,8 @@ export class SessionVoice {
   }
 
   /** A final that the client may have missed. */
-  again(entry: Entry): void {
-    this.results({ ...entry, revision: 0, isFinal: true }, { speechFinal: true, fromFinalize: false });
+  again(final: FinalAgain): void {
+    this.results({ ...final, revision: 0, isFinal: true }, { speechFinal: true, fromFinalize: false });
   }
 
   resume(nextSample: number): void {

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import { segmentNumberOf } from '../transcript/reconciler.ts';
+import { finalsAgain } from '../transcript/finals-again.ts';
 import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import { metadataOf, resultsOf } from '../wire/deepgram-build.ts';
@@ -15,12 +15,12 @@ export function sendStored(
   const identity = { requestId: sessionId, model, version: '1', sampleRate };
   const say = (message: object): void => socket.send(JSON.stringify(message));
   say({ type: 'Resume', session: sessionId, next_sample: record.user.samplesOffered, ended: true });
-  for (const entry of transcript.entries) {
-    if (segmentNumberOf(entry.segmentId) <= afterSegment) continue;
+  // Everything that was offered is settled by now, and no segment comes any more.
+  const to = { endSample: record.user.samplesOffered, nextSegment: Number.MAX_SAFE_INTEGER };
+  for (const final of finalsAgain(transcript.entries, to, afterSegment))
     say(
-      resultsOf(identity, { ...entry, isFinal: true, speechFinal: true, fromFinalize: false, revision: 0 }),
+      resultsOf(identity, { ...final, isFinal: true, speechFinal: true, fromFinalize: false, revision: 0 }),
     );
-  }
   say(metadataOf(identity, record.user.samplesOffered, record.endedAtMs));
   socket.close(closeCodes.normal.code);
 }

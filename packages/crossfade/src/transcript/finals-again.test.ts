@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { finalsAgain } from './finals-again.ts';
+import type { Entry } from './session-record.ts';
+
+const word = { text: 'yes', start: 12, end: 20, confidence: 0.9 };
+const entry = (segmentId: string, start: number, end: number): Entry => ({
+  segmentId,
+  start,
+  end,
+  text: 'yes',
+  words: [word],
+  upstream: 'control',
+});
+const shown = (
+  finals: readonly { segmentId: string; start: number; end: number; text: string }[],
+): string[] => finals.map(({ segmentId, start, end, text }) => `${segmentId} ${start}-${end} ${text}`.trim());
+
+const entries = [entry('s00001', 10, 30), entry('s00002', 30, 50), entry('s00006', 90, 100)];
+const to = { endSample: 120, nextSegment: 9 };
+
+test('finals tile the audio again, silence included, each with its words and in its order', () => {
+  const finals = finalsAgain(entries, to, -1);
+  expect(shown(finals)).toEqual([
+    's00000 0-10',
+    's00001 10-30 yes',
+    's00002 30-50 yes',
+    's00005 50-90',
+    's00006 90-100 yes',
+    's00008 100-120',
+  ]);
+  expect(finals[1]!.words).toEqual([word]);
+});
+
+test('only what comes after the last segment that the client had', () => {
+  expect(shown(finalsAgain(entries, to, 5))).toEqual(['s00006 90-100 yes', 's00008 100-120']);
+  expect(finalsAgain(entries, to, 8)).toEqual([]);
+});
+
+test('a gap without a number is lost audio, not silence, and no final is made up for it', () => {
+  expect(shown(finalsAgain([entry('s00000', 5, 10)], { endSample: 20, nextSegment: 1 }, -1))).toEqual([
+    's00000 5-10 yes',
+  ]);
+  expect(finalsAgain([], { endSample: 0, nextSegment: 0 }, -1)).toEqual([]);
+});
