@@ -128,17 +128,20 @@ describe('docs/errors.md', () => {
 });
 
 describe('dependencies', () => {
-  const manifests = ['package.json', 'packages/sdk/package.json', 'packages/crossfade/package.json'].map(
-    (path) => ({
-      path,
-      ...(JSON.parse(textOf(path)) as Readonly<
-        Record<
-          'dependencies' | 'devDependencies' | 'optionalDependencies',
-          Readonly<Record<string, string>> | undefined
-        >
-      >),
-    }),
-  );
+  const manifests = [
+    'package.json',
+    'packages/sdk/package.json',
+    'packages/crossfade/package.json',
+    'bench/flags/package.json',
+  ].map((path) => ({
+    path,
+    ...(JSON.parse(textOf(path)) as Readonly<
+      Record<
+        'dependencies' | 'devDependencies' | 'optionalDependencies',
+        Readonly<Record<string, string>> | undefined
+      >
+    >),
+  }));
   const wanted = manifests.flatMap((manifest) =>
     Object.entries({
       ...manifest.dependencies,
