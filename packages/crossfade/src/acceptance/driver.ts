@@ -3,6 +3,8 @@
  * and counting are the suite's. docs/acceptance.md is the page for who writes one.
  */
 
+import type { MetricCounts } from '../transcript/session-record.ts';
+
 /** A word as the target said it; samples of the session's audio. */
 export interface SaidWord {
   readonly text: string;
@@ -75,6 +77,8 @@ export interface StoredSession {
   /** Audio the target has, samples. */
   readonly samplesReadable: number;
   readonly entries: readonly SaidText[];
+  /** What the target itself counted of the session, where it does. */
+  readonly counts?: MetricCounts;
 }
 
 export interface Driver {

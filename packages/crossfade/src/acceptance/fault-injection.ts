@@ -14,7 +14,8 @@ export interface Injection {
   readonly target: Target;
   readonly clock: Clock;
   readonly speeches: readonly LiveSpeech[];
-  readonly signal?: AbortSignal;
+  /** Awaited before each kill. */
+  readonly beforeKill?: (process: TargetProcess) => Promise<void>;
 }
 
 /** Resolves when the fault is over: processes are back, network and disk are well. Rejects when a process stays away. */
@@ -64,7 +65,7 @@ async function hold(proxy: FaultProxy, mode: ProxyMode, clock: Clock, lastsMs: n
   }
 }
 
-async function kill({ spec, target, clock }: Injection): Promise<void> {
+async function kill({ spec, target, clock, beforeKill }: Injection): Promise<void> {
   const { fault } = spec;
   if (fault.kind !== 'kill') return;
   const dead = new Map<TargetProcess, Promise<void>>();
@@ -74,6 +75,7 @@ async function kill({ spec, target, clock }: Injection): Promise<void> {
     // The process that a second kill meets may be starting: its first return then never comes, and is not awaited.
     if (each.awaitBack) await last;
     await wait(clock, spec.killsAfterMs[i] ?? 0);
+    await beforeKill?.(process);
     process.kill();
     last = process.back();
     last.catch(() => undefined);

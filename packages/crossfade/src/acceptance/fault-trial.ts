@@ -7,7 +7,8 @@ import type { Observation } from './observation.ts';
 import { arrivalMs, staggerMs, type TrialSpec } from './plan.ts';
 import { scoreSession } from './score-session.ts';
 import { type LiveSpeech, speak } from './speak.ts';
-import type { Target } from './target.ts';
+import { CrashScene, type InsideLosses } from './crash-scene.ts';
+import type { Target, TargetProcess } from './target.ts';
 import { emptyView, settle, show, stalePartialMs } from './transcript-view.ts';
 
 /** What became of one session of a trial. */
@@ -28,6 +29,8 @@ export interface TrialOutcome {
   readonly isGone: boolean;
   /** Of the worst session, ms. */
   readonly lossMs: number;
+  /** The same as the journal's files show it; null: nobody looked into them. */
+  readonly inside: InsideLosses | null;
   /** One sentence on the worst session; empty when all recovered. */
   readonly failure: string;
   readonly sessions: readonly TrialSession[];
@@ -61,12 +64,13 @@ export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
   }
   await momentOf(spec, speeches, clock);
   options.signal?.throwIfAborted();
-  const produced = speeches.map((speech) => speech.producedSamples());
+  const scene = new CrashScene(options.target, speeches);
   const brokenAtMs = clock.monotonicMs();
-  const gone = await inject({ ...options, speeches }).then(() => '', messageOf);
+  const beforeKill = (process: TargetProcess): Promise<void> => scene.lookBefore(process);
+  const gone = await inject({ ...options, speeches, beforeKill }).then(() => '', messageOf);
   const sessions = await Promise.all(
     speeches.map(async (speech, i) => ({
-      ...(await outcomeOf(options, speech, produced[i]!, brokenAtMs)),
+      ...(await outcomeOf(options, speech, scene.produced[i]!, brokenAtMs)),
       faultAtMs: brokenAtMs - begunAtMs[i]!,
     })),
   );
@@ -77,6 +81,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
     recovered: failure === '',
     isGone: gone !== '',
     lossMs: Math.max(...sessions.map(({ lossMs }) => lossMs)),
+    inside: scene.losses(sessions),
     failure,
     sessions,
   };

@@ -7,7 +7,25 @@ const answerLimitMs = 3_000;
 const answerBytesMax = 4_194_304;
 
 const samples = z.number().min(0);
+const count = z.number();
+/** The ledger of what the user got, as a session record has it. */
+const ledger = z.object({
+  samplesOffered: count,
+  samplesCovered: count,
+  segmentsWithPartial: count,
+  orphans: count,
+  retractions: count,
+  finalLatenciesMs: z.array(count),
+  finalLatencyCount: count,
+  finalLatencyOverLimit: count,
+  stopLatencyMs: count.nullable(),
+  missedTailMs: count.nullable(),
+  entries: count,
+  duplicateEntries: count,
+  firstPartialMs: count.nullable(),
+});
 const schema = z.object({
+  record: z.object({ user: ledger }).optional().catch(undefined),
   state: z.string(),
   samplesReceived: samples,
   entries: z.array(
@@ -36,8 +54,9 @@ export async function readStoredSession(
     const body = await boundedText(response);
     const parsed = response.ok && body !== null ? schema.safeParse(JSON.parse(body)) : undefined;
     if (parsed?.success !== true) return null;
-    const { state, samplesReceived, entries } = parsed.data;
+    const { state, samplesReceived, entries, record } = parsed.data;
     return {
+      ...(record === undefined ? {} : { counts: record.user }),
       isEnded: state === 'ended',
       samplesReadable: samplesReceived,
       entries: entries.map((entry) => ({ ...entry, isFinal: true })),

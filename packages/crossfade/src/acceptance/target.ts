@@ -8,6 +8,8 @@ export interface TargetProcess {
   readonly role: 'server' | 'pipeline' | 'gateway';
   /** SIGKILL, now, without a warning. */
   kill(): void;
+  /** Stops it where it is, so that its files can be looked at as the kill that follows will leave them. */
+  freeze?(): void;
   /** Resolves when the process that follows the killed one serves again; rejects with TIMEOUT. Call it after `kill`. */
   back(): Promise<void>;
 }
@@ -27,6 +29,17 @@ export interface TargetFaults {
   readonly stepClocks?: () => void;
 }
 
+/** What can be seen of a target from inside. */
+export interface WhiteBox {
+  /** Samples of each session in the journal, as a kill and as a power cut would leave them now. Its process is frozen. */
+  journaled(): Promise<ReadonlyMap<string, JournaledSamples>>;
+}
+
+export interface JournaledSamples {
+  readonly afterKill: number;
+  readonly afterPowerCut: number;
+}
+
 export interface Target {
   /** Of the listen protocol. */
   readonly url: string;
@@ -39,6 +52,8 @@ export interface Target {
   readonly processes: readonly TargetProcess[];
   readonly breakable: readonly Breakable[];
   readonly faults: TargetFaults;
+  /** Absent: nobody may look inside. */
+  readonly whiteBox?: WhiteBox;
   /** Another system like it, to be broken in its place; absent: there is only one. `disk`: with a small one. */
   readonly another?: (needs: { readonly disk: boolean }) => Promise<Target>;
   /** Ends what was started for the run. Idempotent. */

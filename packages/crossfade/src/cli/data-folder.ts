@@ -12,6 +12,8 @@ export function dataPaths(dataDir: string) {
     system: join(dataDir, 'system.json'),
     logs: join(dataDir, 'logs'),
     journal: join(dataDir, 'journal'),
+    /** How far the journal's files were synced; written for tests alone. */
+    journalSyncs: join(dataDir, 'journal-syncs.log'),
     sessions: join(dataDir, 'sessions.sqlite'),
     rollouts: join(dataDir, 'rollouts.sqlite'),
     /** The control plane's own copy of session records; the gateway's file is the gateway's alone. */

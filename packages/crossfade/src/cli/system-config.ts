@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { engineNames } from '../engines/registry.ts';
 import { defectNames } from '../pipelines/defects.ts';
+import { gatewayDefectNames } from './processes/gateway-defects.ts';
 import { noticeKinds, webhookFormats } from '../rollout/plan.ts';
 
 /** Most pipelines and outside upstreams of one system; each pipeline is a process. */
@@ -101,6 +102,17 @@ const systemConfigSchema = z
         connectsPerSecondMax: z.int().min(1).max(1_000_000).default(500),
         /** Audio of sessions that are over is removed after this long; their transcripts and records stay. */
         keepAudio: duration.default('7d'),
+        /** Writes down how far the journal was synced, so that a test knows what a power cut would leave. */
+        syncLog: z.boolean().default(false),
+        /** A fault on purpose, to see that it is found. */
+        defect: z
+          .strictObject({
+            name: z.enum(gatewayDefectNames),
+            seed: z.int().min(0).default(1),
+            share: z.number().min(0).max(1).default(0.15),
+            ms: z.number().min(1).max(60_000).default(3_000),
+          })
+          .optional(),
       })
       .prefault({}),
     controlPlane: z.strictObject({ port: port.default(0) }).prefault({}),

@@ -56,6 +56,8 @@ export interface GatewayOptions {
   /** Plain HTTP requests; the routes are made elsewhere. */
   readonly http?: RequestListener;
   readonly onDrainReport?: (drainId: string, progress: DrainProgress) => void;
+  /** A fault on purpose, absent in production: see `SessionContext`. */
+  readonly repeats?: () => boolean;
   /** A record was stored. */
   readonly onRecord?: (record: SessionRecord) => void;
   /** A session of a rollout began, or its first two minutes are over. */
@@ -139,6 +141,7 @@ class RunningGateway implements Gateway {
       upstreamRoom: new BufferRoom(this.#limits.upstreamBufferBytesMax, this.#limits.bufferBytesTotalMax),
       clock: options.clock,
       log: options.log,
+      ...(options.repeats === undefined ? {} : { repeats: options.repeats }),
       onDrainProgress: (sessionId) => this.#onDrainProgress(sessionId),
       onEnded: (sessionId, record) => this.#onEnded(sessionId, record),
     };

@@ -168,6 +168,9 @@ export class LiveSession implements RelayHost {
     const { entries, watermark: endSample, nextSegment } = this.#reconciler;
     for (const final of finalsAgain(entries, { endSample, nextSegment }, resume.afterSegment))
       this.#voice.again(final);
+    for (const entry of entries)
+      if (this.#context.repeats?.() === true)
+        this.#voice.again({ ...entry, segmentId: `${entry.segmentId}0000` });
     if (this.#phase === 'live') this.#relay.start();
   }
 

@@ -9,6 +9,9 @@ import { type FaultProxy, startFaultProxy } from '../../acceptance/faults/fault-
 import { killProcess } from '../../acceptance/faults/kill-process.ts';
 import { mountSmallDisk, type SmallDisk } from '../../acceptance/faults/small-disk.ts';
 import type { Breakable, Target, TargetProcess } from '../../acceptance/target.ts';
+import { journalWhiteBox } from '../../acceptance/white-box.ts';
+import type { Defect } from '../../pipelines/defects.ts';
+import type { GatewayDefect } from '../processes/gateway-defects.ts';
 import { dataPaths, readRunningSystem } from '../data-folder.ts';
 import { ownProgram } from '../supervisor/fork-child.ts';
 import { gatewayName, startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
@@ -30,8 +33,9 @@ const forgetFactor = 100;
 export interface ReferenceOptions {
   readonly kind: 'streaming' | 'legacy';
   readonly behindGateway: boolean;
-  /** A fault of the pipeline's or the gateway's own, for the suite's own tests. */
-  readonly defect?: Record<string, unknown>;
+  /** Faults of the pipeline's and of the gateway's own, for tests of the suite itself. */
+  readonly defect?: Partial<Defect>;
+  readonly gatewayDefect?: Partial<GatewayDefect>;
 }
 
 /** The reference pipeline on the tone engine, in processes of its own, in a folder that goes when the run is over. */
@@ -108,6 +112,9 @@ class Reference {
         },
         ...(this.#disk === null ? {} : { disk: this.#disk }),
       },
+      ...(behindGateway
+        ? { whiteBox: journalWhiteBox(dataPaths(this.#dataDir).journal, dataPaths(this.#dataDir).journalSyncs) }
+        : {}),
       another: ({ disk }) => openReference(this.#options, breakable, disk),
       stop: () => this.stop(),
     };
@@ -149,6 +156,7 @@ class Reference {
         });
         this.#system?.children.get(name)?.kill('SIGKILL');
       },
+      freeze: () => void killProcess(this.#system?.children.get(name)?.pid, 'SIGSTOP'),
       back: () => back,
     };
   }
@@ -156,11 +164,11 @@ class Reference {
 
 /** The gateway reaches the pipeline through the proxy alone. */
 function configOf(
-  { kind, defect }: ReferenceOptions,
+  { kind, defect, gatewayDefect }: ReferenceOptions,
   proxyPort: number,
 ): ReturnType<typeof parseSystemConfig> {
   const config = {
-    gateway: { port: 0 },
+    gateway: { port: 0, syncLog: true, ...(gatewayDefect === undefined ? {} : { defect: gatewayDefect }) },
     pipelines: [
       {
         name: kind,

@@ -12,11 +12,14 @@ import type { GatewayLimits } from '../../gateway/limits.ts';
 import type { Upstream } from '../../gateway/upstream.ts';
 import { engineNames } from '../../engines/registry.ts';
 import { openJournal } from '../../journal/file-journal.ts';
+import { nodeFs } from '../../journal/journal-fs.ts';
+import { withSyncLog } from '../../journal/sync-log.ts';
 import { readControlAddress } from '../../server/control-client.ts';
 import { createGatewayApp } from '../../server/gateway-app.ts';
 import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
 import { dataPaths } from '../data-folder.ts';
 import type { SystemConfig } from '../system-config.ts';
+import { defectiveFs, defectiveJournal, journalTimes, repeatsOf } from './gateway-defects.ts';
 import type { RunningChild } from './child-main.ts';
 import type { Addresses, ChildSettings } from './messages.ts';
 
@@ -31,12 +34,17 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const upstreams = upstreamsOf(config, addresses, process.env);
   const { token } = await readControlAddress(dataDir);
   const sessions = await openSqliteSessionStore({ file: paths.sessions });
-  const journal = await openJournal({
+  const { defect } = config.gateway;
+  const disk = config.gateway.syncLog ? withSyncLog(nodeFs, paths.journalSyncs) : nodeFs;
+  const openedJournal = await openJournal({
     folder: paths.journal,
     clock: systemClock,
     log,
+    fs: defectiveFs(disk, defect),
+    ...journalTimes(defect),
     retention: { maxAgeMs: parseDurationMs(config.gateway.keepAudio) },
   });
+  const journal = defectiveJournal(openedJournal, defect);
   const evaluator = new Evaluator({ clock: systemClock });
   const link = new ControlLink({
     url: `http://127.0.0.1:${addresses.controlPort}`,
@@ -76,6 +84,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
     keys,
     http: (request, response) => void listener(request, response),
     onDrainReport: (drainId, progress) => link.reportDrain(drainId, progress),
+    ...repeatsOf(defect),
     onRecord: () => link.recordStored(),
     onSignal: (signal) => link.signal(signal),
   });
