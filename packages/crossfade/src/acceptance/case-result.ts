@@ -2,6 +2,7 @@
 import type { WordErrors } from '../analysis/word-errors.ts';
 import type { MetricCounts } from '../transcript/session-record.ts';
 import { shortSessionMs } from './metric-ids.ts';
+import type { InsideLosses } from './crash-scene.ts';
 import type { WorstCase } from './report.ts';
 
 /** A case worth showing; `badness` orders them. Its replay command is added by the report. */
@@ -21,6 +22,8 @@ export interface SessionCase {
   readonly counts: MetricCounts;
   /** The same by the target's own word. */
   readonly declared: Pick<MetricCounts, 'samplesCovered' | 'missedTailMs'>;
+  /** The same as the target itself counted it; null: it does not tell. */
+  readonly inside: MetricCounts | null;
   readonly heardWords: number;
   /** Against the text of what was said; null: no language. */
   readonly wordErrors: WordErrors | null;
@@ -42,8 +45,12 @@ export interface TrialCase {
   readonly isCrash: boolean;
   readonly recovered: boolean;
   readonly isGone: boolean;
-  /** Of the worst session of a crash, ms; null: nothing crashed. */
+  /** Of the worst session of a crash, by whichever observer saw more, ms; null: nothing crashed. */
   readonly lossMs: number | null;
+  /** The same, seen from outside alone. */
+  readonly outsideLossMs: number;
+  /** By the journal's files; null: nobody looked into them. */
+  readonly inside: InsideLosses | null;
   readonly failure: string;
   readonly bad: BadCase | null;
 }

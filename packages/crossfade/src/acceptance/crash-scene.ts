@@ -57,7 +57,9 @@ export class CrashScene {
       const missing = (kept: number): number =>
         samplesToMs(Math.max(0, produced - kept), spec.speech.sampleRate);
       const killMs = missing(samples.afterKill);
-      return [{ killMs, powerCutMs: missing(samples.afterPowerCut), differenceMs: Math.abs(killMs - lossMs) }];
+      return [
+        { killMs, powerCutMs: missing(samples.afterPowerCut), differenceMs: Math.abs(killMs - lossMs) },
+      ];
     });
     if (found.length === 0) return null;
     return {

@@ -1,6 +1,7 @@
 import { samplesToMs } from '@crossfade/sdk/core/units';
 import type { BadCase, SessionCase, TrialCase } from './case-result.ts';
 import type { TrialOutcome, TrialSession } from './fault-trial.ts';
+import type { MetricCounts } from '../transcript/session-record.ts';
 import type { Observation } from './observation.ts';
 import type { SessionScore } from './score-session.ts';
 
@@ -10,7 +11,11 @@ const textCharactersMax = 300;
 /** A final slower than this is worth a look. */
 const slowMs = 1_500;
 
-export function sessionCaseOf(observation: Observation, score: SessionScore): SessionCase {
+export function sessionCaseOf(
+  observation: Observation,
+  score: SessionScore,
+  inside: MetricCounts | null,
+): SessionCase {
   const { spec, problem, accepted } = observation;
   const { counts, declared, capture } = score;
   const ms = (samples: number): number => round(samplesToMs(samples, spec.speech.sampleRate));
@@ -39,6 +44,7 @@ export function sessionCaseOf(observation: Observation, score: SessionScore): Se
     isTimed: spec.pace === 1 && spec.dropAtShare === null,
     counts,
     declared: { samplesCovered: declared.samplesCovered, missedTailMs: declared.missedTailMs },
+    inside,
     heardWords: capture.heardWords,
     wordErrors: score.wordErrors,
     wasTaken: accepted !== null,
@@ -52,7 +58,9 @@ export function sessionCaseOf(observation: Observation, score: SessionScore): Se
 export function trialCaseOf(outcome: TrialOutcome): TrialCase {
   const { spec, failure, recovered, isGone, sessions } = outcome;
   const worst = sessions.find((session) => session.failure !== '') ?? sessions[0];
-  const lossMs = spec.isCrash ? outcome.lossMs : null;
+  const { inside } = outcome;
+  // What a power cut would take is held to the same limit as what a kill takes.
+  const lossMs = spec.isCrash ? Math.max(outcome.lossMs, inside?.killMs ?? 0, inside?.powerCutMs ?? 0) : null;
   const faults: readonly Reason[] = [
     [failure === '' ? 0 : 1e5, failure],
     [(lossMs ?? 0) > 1_000 ? (lossMs ?? 0) : 0, `${round(lossMs ?? 0)} ms of audio lost in the crash`],
@@ -67,6 +75,8 @@ export function trialCaseOf(outcome: TrialOutcome): TrialCase {
     recovered,
     isGone,
     lossMs,
+    outsideLossMs: outcome.lossMs,
+    inside,
     failure,
     bad:
       worst === undefined ? null : badOf(worst.observation, spec.id, lostOf(worst), faults, worst.faultAtMs),

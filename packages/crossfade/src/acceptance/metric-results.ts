@@ -1,10 +1,11 @@
 import { evidenceOf } from '../analysis/evidence.ts';
 import { MetricAggregate } from '../analysis/metrics.ts';
 import { formatValue, metricSpecs, type MetricUnit } from '../analysis/metric-spec.ts';
-import type { EvidenceResult } from '../analysis/verdict.ts';
+import type { EvidenceResult, MetricEvidence } from '../analysis/verdict.ts';
 import { addWordErrors, noWordErrors, type WordErrors } from '../analysis/word-errors.ts';
 import { type AcceptanceMetricId, acceptanceMetricIds, shortSessionMs } from './metric-ids.ts';
 import { type CaseResult, isShort, type SessionCase } from './case-result.ts';
+import { type Agreement, AgreementTotals } from './agreement.ts';
 import type { Probe } from './probe.ts';
 import { sessionRecordOf, trialRecordOf } from './suite-record.ts';
 import { asWordsShow, isOfWords, unprovenText, wordObserver } from './word-truth.ts';
@@ -35,6 +36,20 @@ const observers: Readonly<Partial<Record<AcceptanceMetricId, string>>> = {
   'duplicate-artifacts': 'black box: the view of what the socket said',
   'durability-loss': 'black box: the stored session after the restart',
 };
+/** Metrics that a single event keeps from being certified at the sizes of a plan. */
+const countedIds = new Set<AcceptanceMetricId>([
+  'capture-completeness',
+  'orphan-rate',
+  'recovery-success',
+  'duplicate-artifacts',
+]);
+const worstFirst: readonly EvidenceResult[] = [
+  'failed',
+  'inconclusive',
+  'not-measurable',
+  'within-limits',
+  'certified',
+];
 const declaredObserver = "the target's own word: the ranges of its finals";
 
 /** Sums of a run. Sessions are folded in as they end, so that a long run needs no more memory than a short one. */
@@ -45,6 +60,11 @@ export class RunTotals {
   /** Sessions that are short enough to bound their own tail. */
   readonly #short = new MetricAggregate('user');
   readonly #trials = new MetricAggregate('user');
+  /** The trials in which something was killed. */
+  readonly #crashes = new MetricAggregate('user');
+  readonly #agreement = new AgreementTotals();
+  /** The most that a power cut in place of a kill would have taken, ms; null: nobody could tell. */
+  #powerCutMs: number | null = null;
   #heardWords = 0;
   #failedSessions = 0;
   #wordErrors = noWordErrors;
@@ -54,14 +74,19 @@ export class RunTotals {
   }
 
   add(result: CaseResult): void {
-    if (result.kind === 'trial') this.#trials.add(trialRecordOf(result));
-    else this.#addSession(result);
+    if (result.kind === 'session') return this.#addSession(result);
+    this.#trials.add(trialRecordOf(result));
+    if (result.isCrash) this.#crashes.add(trialRecordOf(result));
+    this.#agreement.addTrial(result);
+    const { inside } = result;
+    if (inside !== null) this.#powerCutMs = Math.max(this.#powerCutMs ?? 0, inside.powerCutMs);
   }
 
   #addSession(result: SessionCase): void {
     const { counts, declared, heardWords, failure, wordErrors } = result;
     const record = sessionRecordOf(result, counts);
     this.#proven.add(record);
+    this.#agreement.addSession(result);
     this.#declared.add(sessionRecordOf(result, { ...counts, ...declared }));
     if (isShort(result)) this.#short.add(record);
     this.#heardWords += heardWords;
@@ -80,6 +105,11 @@ export class RunTotals {
 
   get failedSessions(): number {
     return this.#failedSessions;
+  }
+
+  /** From outside and from inside; empty when nobody looked inside. */
+  get agreement(): readonly Agreement[] {
+    return this.#agreement.rows;
   }
 
   get trials(): number {
@@ -109,21 +139,66 @@ export class RunTotals {
     const isOfTrials = id === 'recovery-success' || id === 'durability-loss';
     // Without a single word, nothing tells a target that is deaf to tones from one that loses everything.
     const isDeaf = isOfWords(id) && !this.isProven && this.sessions > 0;
-    const aggregate = isOfTrials ? this.#trials : this.#sessionsFor(id);
-    const threshold = metricSpecs[id].limit;
     const declared = isDeaf ? this.#declaredText(id) : '';
-    const evidence = evidenceOf(aggregate.tally(id), {
-      limit: threshold,
+    const whyNot = isOfTrials && this.trials === 0 ? cannotFail : null;
+    const evidence = this.#evidence(
+      isOfTrials ? this.#trials : this.#sessionsFor(id),
+      id,
+      isDeaf ? `${unprovenText(this.#probe.kind)}${declared}` : whyNot,
+    );
+    const { result, value, n, bound, sentence } = evidence;
+    const threshold = metricSpecs[id].limit;
+    const observer = isDeaf ? declaredObserver : (observers[id] ?? wordObserver(this.#probe.kind));
+    const metric = { id, result, value, unit: metricSpecs[id].unit, n, bound, threshold, observer, sentence };
+    if (id === 'recovery-success') return this.#withCrashes(metric);
+    if (id === 'durability-loss') return this.#withPowerCut(metric);
+    return isDeaf ? metric : asWordsShow(metric, this.#probe);
+  }
+
+  #evidence(aggregate: MetricAggregate, id: AcceptanceMetricId, unmeasurable: string | null): MetricEvidence {
+    return evidenceOf(aggregate.tally(id), {
+      limit: metricSpecs[id].limit,
       isCaptureProven: this.isProven && this.#probe.kind === 'tone',
       tailCapMs: shortSessionMs,
       failWhen: 'shown',
-      ...(isOfTrials && this.trials === 0 ? { unmeasurable: cannotFail } : {}),
-      ...(isDeaf ? { unmeasurable: `${unprovenText(this.#probe.kind)}${declared}` } : {}),
+      ...(unmeasurable === null ? {} : { unmeasurable }),
     });
-    const { result, value, n, bound, sentence } = evidence;
-    const observer = isDeaf ? declaredObserver : (observers[id] ?? wordObserver(this.#probe.kind));
-    const metric = { id, result, value, unit: metricSpecs[id].unit, n, bound, threshold, observer, sentence };
-    return isDeaf ? metric : asWordsShow(metric, this.#probe);
+  }
+
+  /** All faults together and crashes alone must pass: the worse of the two is the result. */
+  #withCrashes(all: MetricResult): MetricResult {
+    if (this.#crashes.sessions === 0 || this.#crashes.sessions === this.#trials.sessions) return all;
+    const { result, sentence } = this.#evidence(this.#crashes, all.id, null);
+    const worse = worstFirst.indexOf(result) < worstFirst.indexOf(all.result) ? result : all.result;
+    return { ...all, result: worse, sentence: `${all.sentence} Crashes alone: ${sentence}` };
+  }
+
+  #withPowerCut(metric: MetricResult): MetricResult {
+    if (metric.result === 'not-measurable') return metric;
+    if (this.#powerCutMs === null) {
+      const sentence = `${metric.sentence} What a power cut would add was not measured: nobody may look into its files.`;
+      return { ...metric, sentence };
+    }
+    const most = formatValue(metric.id, this.#powerCutMs);
+    return {
+      ...metric,
+      observer: `${metric.observer}; white box: the journal at the kill, and cut to what was synced`,
+      sentence: `${metric.sentence} A power cut in place of a kill would have taken at most ${most}.`,
+    };
+  }
+
+  /** Whether more of the same may settle what an event left open: nothing failed, and nothing is certified yet. */
+  wantsMore(kind: 'sessions' | 'faults'): boolean {
+    return this.results('').some(({ id, result }) => {
+      const isOfTrials = id === 'recovery-success';
+      if (id === 'durability-loss' || isOfTrials !== (kind === 'faults')) return false;
+      if (result === 'inconclusive') return true;
+      const { numerator, denominator, eventSessions } = (
+        isOfTrials ? this.#trials : this.#sessionsFor(id)
+      ).tally(id);
+      const hadEvents = isOfTrials ? numerator < denominator : eventSessions > 0;
+      return result === 'within-limits' && hadEvents && countedIds.has(id);
+    });
   }
 
   #sessionsFor(id: AcceptanceMetricId): MetricAggregate {

@@ -96,13 +96,13 @@ export function planRun(options: PlanOptions): RunPlan {
 }
 
 /** The one case that was asked for, by its id; the whole plan without one. Throws USAGE. */
-export function onlyCase(plan: RunPlan, id: string | undefined): RunPlan {
+export function onlyCase(plan: RunPlan, id: string | undefined, extendTo = 1): RunPlan {
   if (id === undefined) return plan;
   const [, stem = '', text = ''] = /^(.*)-(\d+)$/.exec(id) ?? [];
   const number = Number(text);
   const only = <Spec, B extends Batch<Spec>>(batches: readonly B[], stemOf: (batch: B) => string): B[] =>
     batches
-      .filter((batch) => stemOf(batch) === stem && number >= 1 && number <= batch.count)
+      .filter((batch) => stemOf(batch) === stem && number >= 1 && number <= Math.ceil(batch.count * extendTo))
       .map((batch) => ({ ...batch, count: 1, spec: () => batch.spec(number) }));
   const sessions = only<SessionSpec, Batch<SessionSpec>>(plan.sessions, ({ scenario }) => scenario.name);
   const trials = only<TrialSpec, TrialBatch>(plan.trials, trialStem);

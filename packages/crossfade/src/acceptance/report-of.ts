@@ -69,6 +69,9 @@ export function reportOf(findings: RunFindings): AcceptanceReport {
       failure,
     })),
     plots: { ...log.plots, latencies: totals.latencies.map(([value, count]) => [value, count]) },
+    faults: faultsOf(trials),
+    agreement: totals.agreement.map((row) => ({ ...row })),
+    notRun: findings.plan.notRun.map((row) => ({ ...row })),
     worst: log.worst,
     rendered: findings.rendered,
     wordErrors: wordErrorsOf(totals),
@@ -114,6 +117,18 @@ function runOf({ options, plan, totals, log, startedAt, tookMs }: RunFindings): 
     senderLateMs: late,
     senderWasLate: late.p99 > senderLateMsMax,
   };
+}
+
+/** Trials by class, crashes first. */
+function faultsOf(trials: readonly TrialCase[]): AcceptanceReport['faults'] {
+  const found = new Map<string, AcceptanceReport['faults'][number]>();
+  for (const { scenario, isCrash, recovered } of trials) {
+    const row = found.get(scenario) ?? { fault: scenario, crash: isCrash, trials: 0, recovered: 0 };
+    row.trials += 1;
+    if (recovered) row.recovered += 1;
+    found.set(scenario, row);
+  }
+  return [...found.values()].sort((a, b) => Number(b.crash) - Number(a.crash));
 }
 
 function whyNoFaults({ options, unreachable }: RunFindings): string {

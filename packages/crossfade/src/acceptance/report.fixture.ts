@@ -110,6 +110,19 @@ export function exampleReport(changes: Partial<AcceptanceReport> = {}): Acceptan
       referenceWords: 98,
       normalizer: 'crossfade-en/1',
     },
+    faults: [{ fault: 'crash-twice', crash: true, trials: 1, recovered: 0 }],
+    agreement: [
+      {
+        metric: 'missed-tail' as const,
+        blackBox: 3,
+        whiteBox: 1,
+        tolerance: 20,
+        agrees: true,
+        sessions: 12,
+        sentence: '3 ms from outside, 1 ms inside: they agree within 20 ms.',
+      },
+    ],
+    notRun: [{ scenario: 'disk-full', why: 'no small disk can be put under its journal here' }],
     notBuilt: [...notBuilt],
     ...changes,
   };

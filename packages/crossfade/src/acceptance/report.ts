@@ -92,6 +92,30 @@ export const reportSchema = z
         .array(z.object({ id: z.string(), audioMs: ms, lost: z.array(z.tuple([ms, ms])) }))
         .describe('Sessions that lost audio, the worst first.'),
     }),
+    faults: z
+      .array(z.object({ fault: z.string(), crash: z.boolean(), trials: z.number(), recovered: z.number() }))
+      .default([])
+      .describe('Fault trials by class.'),
+    agreement: z
+      .array(
+        z.object({
+          metric: share,
+          blackBox: z.number(),
+          whiteBox: z.number(),
+          tolerance: z.number(),
+          agrees: z.boolean(),
+          sessions: z.number(),
+          sentence: z.string(),
+        }),
+      )
+      .default([])
+      .describe(
+        "Numbers that were seen from outside, beside the target's own; empty when nobody looked inside.",
+      ),
+    notRun: z
+      .array(z.object({ scenario: z.string(), why: z.string() }))
+      .default([])
+      .describe('Scenarios of the profile that this target does not allow.'),
     worst: z.array(worstCase),
     rendered: z
       .object({
@@ -125,11 +149,7 @@ export type AcceptanceReport = Readonly<z.infer<typeof reportSchema>>;
 export type WorstCase = AcceptanceReport['worst'][number];
 
 /** What the report must not be read as covering. */
-export const notBuilt: readonly string[] = [
-  'faults other than SIGKILL: resets, stalls, black holes, throttling, full disks',
-  'white-box observers: journal and events of the target are not read',
-  'what power loss adds to a crash',
-];
+export const notBuilt: readonly string[] = [];
 
 /** Binds a report to what it says. */
 export function withDigest(report: Omit<AcceptanceReport, 'digest'>): AcceptanceReport {

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { messageOf } from '@crossfade/sdk/core/errors';
+import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { CaseLog } from './case-log.ts';
 import type { AcceptanceOptions, Progress } from './acceptance-options.ts';
-import type { CaseResult, TrialCase } from './case-result.ts';
+import type { CaseResult, SessionCase, TrialCase } from './case-result.ts';
 import { type CaseStore, forgetful } from './case-store.ts';
 import type { Driver } from './driver.ts';
 import { wait } from './fault-injection.ts';
@@ -38,7 +38,7 @@ const firstContact = parseScenario(
 /** The plan of a run with these options, for whoever wants to show it first. Throws USAGE. */
 export function planOf(options: AcceptanceOptions): RunPlan {
   const canResume = options.drivers.resuming !== undefined;
-  return onlyCase(planRun({ ...options, canResume }), options.caseId);
+  return onlyCase(planRun({ ...options, canResume }), options.caseId, options.profile.extendTo);
 }
 
 /**
@@ -88,10 +88,13 @@ class AcceptanceRun {
     );
     let unreachable: string | null = null;
     try {
-      for (const result of this.#store.earlier()) this.#fold(result);
       unreachable = await this.#firstContact();
-      if (unreachable === null) await this.#runPlan();
+      if (unreachable === null) {
+        for (const result of this.#store.earlier(this.#build)) this.#fold(result);
+        await this.#runPlan();
+      }
     } catch (error) {
+      if (error instanceof CrossfadeError && error.code === 'USAGE') throw error;
       // The abort itself is told already; what else was thrown is a target that did not come back.
       if (!this.#stopper.signal.aborted) this.#cutShort ??= messageOf(error);
     } finally {
@@ -122,8 +125,23 @@ class AcceptanceRun {
 
   async #runPlan(): Promise<void> {
     await this.#learn();
-    await this.#speakAll();
-    await this.#breakAll();
+    const { sessions, trials } = this.#plan;
+    await this.#speakAll(sessions);
+    if (this.#totals.wantsMore('sessions')) await this.#speakAll(this.#further(sessions));
+    await this.#breakAll(trials);
+    if (this.#totals.wantsMore('faults')) await this.#breakAll(this.#further(trials));
+  }
+
+  /** The cases of the one extension that the profile fixed before the run. */
+  #further<B extends Batch<unknown>>(batches: readonly B[]): readonly B[] {
+    const { extendTo = 1 } = this.#options.profile;
+    if (this.#options.caseId !== undefined) return [];
+    return batches.flatMap((batch) => {
+      const count = Math.ceil(batch.count * extendTo) - batch.count;
+      return count <= 0
+        ? []
+        : [{ ...batch, count, spec: (number: number) => batch.spec(batch.count + number) }];
+    });
   }
 
   /** The control run: with no fault, what does the target make of each sentence? */
@@ -144,15 +162,17 @@ class AcceptanceRun {
   }
 
   /** Each scenario in lanes; a lane speaks one group after the other, and starts at a phase of its own. */
-  async #speakAll(): Promise<void> {
-    const { sessions } = this.#plan;
+  async #speakAll(sessions: RunPlan['sessions']): Promise<void> {
     const of = sum(sessions);
     let done = 0;
-    // Scenarios that ask for the same lanes go on side by side: nobody waits for the last session of each.
+    // Scenarios of one kind go on side by side: nobody waits for the last session of each. Those that are faster than
+    // real time would make the others' latencies worse.
     const lanesOf = ({ scenario }: Batch<SessionSpec>): number =>
       scenario.lanes ?? this.#options.profile.lanes;
-    for (const lanes of new Set(sessions.map(lanesOf))) {
-      const batches = sessions.filter((batch) => lanesOf(batch) === lanes);
+    const kindOf = (batch: Batch<SessionSpec>): string => `${lanesOf(batch)} ${batch.scenario.pace}`;
+    for (const kind of new Set(sessions.map(kindOf))) {
+      const batches = sessions.filter((batch) => kindOf(batch) === kind);
+      const lanes = lanesOf(batches[0] as Batch<SessionSpec>);
       const started = new Set<number>();
       await inLanes(this.#groups(batches), Math.min(lanes, sum(batches)), async (group, place) => {
         this.#stopper.signal.throwIfAborted();
@@ -161,7 +181,7 @@ class AcceptanceRun {
         started.add(place);
         await Promise.all(
           group.map(async (spec) => {
-            if (!this.#done.has(spec.id)) this.#score(await this.#speak(spec));
+            if (!this.#done.has(spec.id)) await this.#score(await this.#speak(spec));
             done += 1;
             this.#tell('sessions', done, of);
           }),
@@ -180,8 +200,7 @@ class AcceptanceRun {
     }
   }
 
-  async #breakAll(): Promise<void> {
-    const { trials } = this.#plan;
+  async #breakAll(trials: RunPlan['trials']): Promise<void> {
     const of = sum(trials);
     if (of === 0) return;
     let done = 0;
@@ -240,17 +259,25 @@ class AcceptanceRun {
     return speak({ spec, driver, clock, signal: this.#stopper.signal }).over;
   }
 
-  #score(observation: Observation): void {
+  async #score(observation: Observation): Promise<void> {
     // A session that we cut ourselves says nothing of the target.
     if (this.#stopper.signal.aborted) return;
     const score = scoreSession(observation);
-    const result = sessionCaseOf(observation, score);
+    const result = sessionCaseOf(observation, score, await this.#inside(observation));
     this.#rendered.add(observation, score);
     this.#keep(result);
     this.#refusedInARow = result.wasTaken ? 0 : this.#refusedInARow + 1;
     if (this.#refusedInARow >= refusedInARowMax) {
       this.#stop(`${refusedInARowMax} sessions in a row were not taken: ${result.failure}`);
     }
+  }
+
+  /** What the target itself counted of a session; null where nobody may look inside. */
+  async #inside({ spec, accepted }: Observation): Promise<SessionCase['inside']> {
+    const { target } = this.#options;
+    const sessionId = accepted?.sessionId ?? null;
+    if (target.whiteBox === undefined || sessionId === null) return null;
+    return (await this.#driver(spec.client, target.url).readStored(sessionId))?.counts ?? null;
   }
 
   #keep(result: CaseResult): void {

@@ -113,7 +113,12 @@ class Reference {
         ...(this.#disk === null ? {} : { disk: this.#disk }),
       },
       ...(behindGateway
-        ? { whiteBox: journalWhiteBox(dataPaths(this.#dataDir).journal, dataPaths(this.#dataDir).journalSyncs) }
+        ? {
+            whiteBox: journalWhiteBox(
+              dataPaths(this.#dataDir).journal,
+              dataPaths(this.#dataDir).journalSyncs,
+            ),
+          }
         : {}),
       another: ({ disk }) => openReference(this.#options, breakable, disk),
       stop: () => this.stop(),

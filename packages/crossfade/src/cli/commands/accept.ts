@@ -33,6 +33,9 @@ interface AcceptOptions {
   readonly seed: number;
   readonly case?: string;
   readonly sessions?: number;
+  readonly scenario?: readonly string[];
+  readonly resume?: string;
+  readonly resumable?: boolean;
   readonly require: string;
   readonly waive?: readonly string[];
   readonly build?: string;
@@ -70,6 +73,9 @@ export function addAccept(program: Command, io: CommandIo): void {
     .option('--query <name=value...>', 'further parameters of the listen request')
     .option('--seed <number>', 'of everything that is said and broken', wholeNumber(0, 2 ** 31 - 1), 1)
     .option('--case <id>', 'run this case alone')
+    .option('--scenario <path...>', 'also run the scenarios of this file or folder')
+    .option('--resumable', 'the target is a Crossfade gateway: its clients can take sessions up again')
+    .option('--resume <dir>', 'keep completed cases in this folder, and go on after those that are there')
     .option('--sessions <number>', 'most sessions at once', wholeNumber(1, lanesMax))
     .option(
       '--require <level>',
@@ -103,16 +109,17 @@ const codeOf: Readonly<Record<RunResult, ExitCode>> = {
 };
 
 async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
-  const { planOf, runAcceptance } = await import('../../acceptance/run-acceptance.ts');
+  const { planOf } = await import('../../acceptance/run-acceptance.ts');
   const { DeepgramDriver } = await import('../../acceptance/deepgram-driver.ts');
   const { ResumingDriver } = await import('../../acceptance/resuming-driver.ts');
   const { openProbe } = await import('./accept-probe.ts');
   const { countRendered } = await import('../../acceptance/rendered-count.ts');
-  const { ownScenarios } = await import('../../acceptance/scenario-files.ts');
+  const { scenariosOf } = await import('./accept-scenarios.ts');
   const requirement = await requirementOf(options);
   const base: Profile = profiles[options.profile];
   const asked = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
-  const { probe, profile } = await openProbe(options, asked);
+  const { probe, profile: spoken } = await openProbe(options, asked);
+  const { scenarios, profile } = await scenariosOf(options.scenario ?? [], spoken);
   const query = queryOf(options.query ?? []);
   // With --json stdout is for the one object.
   const tell = options.json === true ? io.err : io.out;
@@ -134,12 +141,12 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
       drivers: {
         stock: (url) => new DeepgramDriver(addressed(url)),
         // Only the gateway keeps a session for a client that comes back.
-        ...(options.behindGateway === true
+        ...(options.behindGateway === true || options.resumable === true
           ? { resuming: (url: string) => new ResumingDriver(addressed(url), systemClock) }
           : {}),
       },
       probe,
-      scenarios: await ownScenarios(),
+      scenarios,
       profile,
       seed: options.seed,
       requirement,
@@ -152,8 +159,9 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
       signal: stopper,
       onProgress: progressTeller(systemClock, tell),
     };
-    tell(planText(planOf(run), profile, target));
-    const report = await runAcceptance(run);
+    const plan = planOf(run);
+    tell(planText(plan, profile, target));
+    const report = await keptRun(run, plan.corpusDigest, options, tell);
     await writeReports(report, options);
     if (report.result === 'could-not-run') io.err(`${pc.red('crossfade:')} ${report.sentence}`);
     const { reportTable } = await import('../../acceptance/report-table.ts');
@@ -164,6 +172,27 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   } finally {
     await target.stop();
   }
+}
+
+/** A run whose completed cases are kept, where it is long or was asked to. */
+async function keptRun(
+  run: AcceptanceOptions,
+  corpusDigest: string,
+  options: AcceptOptions,
+  tell: (line: string) => void,
+): Promise<AcceptanceReport> {
+  const { runAcceptance } = await import('../../acceptance/run-acceptance.ts');
+  const { runFolderOf } = await import('./accept-scenarios.ts');
+  const { name } = run.target;
+  const path =
+    options.case === undefined ? runFolderOf(options.resume, run.profile, name, corpusDigest) : null;
+  if (path === null) return runAcceptance(run);
+  const { RunFolder } = await import('../../acceptance/run-folder.ts');
+  const folder = new RunFolder(path, { suite: run.suite, target: name, corpusDigest });
+  tell(`Completed cases are kept in ${path}; the same command goes on after them.`);
+  const report = await runAcceptance({ ...run, store: folder });
+  folder.end(!report.partial);
+  return report;
 }
 
 /** What the one who runs the suite knows of the build; what the target says is held against it. */
