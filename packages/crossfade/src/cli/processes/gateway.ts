@@ -12,6 +12,7 @@ import type { GatewayLimits } from '../../gateway/limits.ts';
 import type { Upstream } from '../../gateway/upstream.ts';
 import { engineNames } from '../../engines/registry.ts';
 import { openJournal } from '../../journal/file-journal.ts';
+import type { Journal } from '../../journal/journal.ts';
 import { nodeFs } from '../../journal/journal-fs.ts';
 import { withSyncLog } from '../../journal/sync-log.ts';
 import { readControlAddress } from '../../server/control-client.ts';
@@ -35,16 +36,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const { token } = await readControlAddress(dataDir);
   const sessions = await openSqliteSessionStore({ file: paths.sessions });
   const { defect } = config.gateway;
-  const disk = config.gateway.syncLog ? withSyncLog(nodeFs, paths.journalSyncs) : nodeFs;
-  const openedJournal = await openJournal({
-    folder: paths.journal,
-    clock: systemClock,
-    log,
-    fs: defectiveFs(disk, defect),
-    ...journalTimes(defect),
-    retention: { maxAgeMs: parseDurationMs(config.gateway.keepAudio) },
-  });
-  const journal = defectiveJournal(openedJournal, defect);
+  const journal = await journalOf(settings, log);
   const evaluator = new Evaluator({ clock: systemClock });
   const link = new ControlLink({
     url: `http://127.0.0.1:${addresses.controlPort}`,
@@ -105,6 +97,21 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
 function limitsOf({ gateway }: SystemConfig): Partial<GatewayLimits> {
   const { sessionsMax, connectionsPerAddressMax, connectsPerSecondMax } = gateway;
   return { sessionsMax, connectionsPerAddressMax, connectsPerSecondMax };
+}
+
+/** The gateway's journal, with the fault it may have been given. */
+async function journalOf({ config, dataDir }: ChildSettings, log: Logger): Promise<Journal> {
+  const { journal: folder, journalSyncs } = dataPaths(dataDir);
+  const { defect, syncLog, keepAudio } = config.gateway;
+  const journal = await openJournal({
+    folder,
+    clock: systemClock,
+    log,
+    fs: defectiveFs(syncLog ? withSyncLog(nodeFs, journalSyncs) : nodeFs, defect),
+    ...journalTimes(defect),
+    retention: { maxAgeMs: parseDurationMs(keepAudio) },
+  });
+  return defectiveJournal(journal, defect);
 }
 
 /** The upstream that the control variant of a decision's rollout names. */
