@@ -13,7 +13,7 @@ import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import type { SessionStore } from '../store/store.ts';
 import type { SessionRecord, SessionSignal } from '../transcript/session-record.ts';
 import type { DrainProgress } from './drains.ts';
-import { type Gateway, startGateway } from './gateway.ts';
+import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Upstream } from './upstream.ts';
 import { sampleRate } from './scripted-upstream.fixture.ts';
@@ -43,6 +43,7 @@ export interface TestGatewayOptions {
   readonly port?: number;
   readonly log?: Log;
   /** The journal as the gateway sees it: a disk that refuses, for instance. */
+  readonly evaluator?: GatewayOptions['evaluator'];
   readonly seenJournal?: (journal: Journal) => Journal;
 }
 
@@ -74,7 +75,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     controlUpstream: 'control',
     journal: options.seenJournal?.(journal) ?? journal,
     sessions,
-    evaluator: { evaluate: () => decision },
+    evaluator: options.evaluator ?? { evaluate: () => decision },
     clock: systemClock,
     ids: systemIds,
     log: options.log ?? silentLog,

@@ -27,6 +27,7 @@ import { assign } from './route.ts';
 import type { SessionContext } from './session-context.ts';
 import { sendStored } from './stored-session.ts';
 import type { Upstream } from './upstream.ts';
+import { withUsage } from './usage.ts';
 
 /** What decides: an in-process evaluator that never throws and never waits. */
 export interface Decider {
@@ -232,7 +233,8 @@ class RunningGateway implements Gateway {
   }
 
   async #onVisitor(visitor: Visitor): Promise<void> {
-    const handshake = readHandshake(visitor.request, this.#options.keys ?? []);
+    const asked = readHandshake(visitor.request, this.#options.keys ?? []);
+    const handshake = asked.resume === null ? await withUsage(asked, this.#options) : asked;
     if (this.#isClosing)
       throw new CrossfadeError('SESSION_LIMIT', 'The gateway is stopping. Try again in a moment.');
     if (handshake.resume !== null) await this.#resume(visitor, handshake);

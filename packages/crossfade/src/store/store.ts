@@ -1,4 +1,5 @@
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
+import type { Usage } from './usage.ts';
 
 /** One record of the audit. `hash` covers the record and the hash of the one before it. */
 export interface StoredEvent {
@@ -153,6 +154,10 @@ export interface SessionStore {
   snapshot(name: string): Promise<string | undefined>;
   /** Forgets it; one that is not there is forgotten already. */
   dropSnapshot(name: string): Promise<void>;
+  /** What a user did lately, by the hash that records carry. Counts each stored session once; bounded per user. */
+  usage(userHash: string, nowMs: number): Promise<Usage>;
+  /** Forgets what was counted of a user, for good. False: there was nothing. */
+  eraseUsage(userHash: string): Promise<boolean>;
   /** Where a reader of `records` stopped, by reader name; survives a restart. */
   cursor(name: string): Promise<number>;
   saveCursor(name: string, sequence: number): Promise<void>;

@@ -21,7 +21,7 @@ export async function startControlPlaneProcess(settings: ChildSettings, log: Log
     log,
   });
   const store = await openSqliteRolloutStore({ file: paths.rollouts });
-  const sessions = await openSqliteSessionStore({ file: paths.records });
+  const sessions = await openSqliteSessionStore({ file: paths.records, countsUsage: false });
   const controlPlane = await startControlPlane({
     store,
     sessions,

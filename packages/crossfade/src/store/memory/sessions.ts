@@ -2,6 +2,7 @@ import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
 import type { SessionStore } from '../store.ts';
+import { MemoryUsage } from './usage.ts';
 
 /** A session store for tests and trials: keeps every promise of the port but to survive the process. */
 export function createMemorySessionStore(): SessionStore {
@@ -25,6 +26,7 @@ class MemorySessionStore implements SessionStore {
   readonly #snapshots = new Map<string, string>();
   readonly #bySession = new Map<string, number>();
   readonly #transcripts = new Map<string, string>();
+  readonly #usage = new MemoryUsage();
   readonly #cursors = new Map<string, number>();
   #closed = false;
 
@@ -41,6 +43,7 @@ class MemorySessionStore implements SessionStore {
       receivedAtMs: receivedAtMs ?? null,
     });
     if (transcript !== null) this.#transcripts.set(sessionId, JSON.stringify(transcript));
+    this.#usage.add(record);
     return true;
   }
 
@@ -113,6 +116,16 @@ class MemorySessionStore implements SessionStore {
   async dropSnapshot(name: string) {
     this.#checkOpen();
     this.#snapshots.delete(name);
+  }
+
+  async usage(userHash: string, nowMs: number) {
+    this.#checkOpen();
+    return this.#usage.of(userHash, nowMs);
+  }
+
+  async eraseUsage(userHash: string) {
+    this.#checkOpen();
+    return this.#usage.erase(userHash);
   }
 
   async cursor(name: string) {

@@ -95,4 +95,22 @@ export const sessionMigrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    version: 3,
+    sql: `
+      CREATE TABLE usage_days (
+        user_hash TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        sessions INTEGER NOT NULL,
+        audio_ms REAL NOT NULL,
+        PRIMARY KEY (user_hash, day)
+      ) STRICT;
+      CREATE INDEX usage_days_day ON usage_days (day);
+      CREATE TABLE usage_seen (
+        user_hash TEXT PRIMARY KEY,
+        last_seen_at_ms REAL NOT NULL
+      ) STRICT;
+      CREATE INDEX usage_seen_at ON usage_seen (last_seen_at_ms);
+    `,
+  },
 ];

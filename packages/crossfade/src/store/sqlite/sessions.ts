@@ -3,22 +3,30 @@ import { readLimit } from '../chain.ts';
 import type { SessionStore } from '../store.ts';
 import { Database } from './database.ts';
 import { sessionMigrations } from './migrations.ts';
+import { SqliteUsage } from './usage.ts';
 
 export interface SqliteSessionStoreOptions {
   /** Path of the database; its folder must be there. */
   readonly file: string;
+  /** False for a copy of somebody else's records: usage is counted where sessions happen. */
+  readonly countsUsage?: boolean;
 }
 
 /** Transcripts and session records in one SQLite file; each save is one durable transaction. */
 export async function openSqliteSessionStore(options: SqliteSessionStoreOptions): Promise<SessionStore> {
-  return new SqliteSessionStore(Database.open(options.file, 'sessions', sessionMigrations));
+  const database = Database.open(options.file, 'sessions', sessionMigrations);
+  return new SqliteSessionStore(database, options.countsUsage ?? true);
 }
 
 class SqliteSessionStore implements SessionStore {
   readonly #db: Database;
+  readonly #usage: SqliteUsage;
+  readonly #countsUsage: boolean;
 
-  constructor(database: Database) {
+  constructor(database: Database, countsUsage: boolean) {
     this.#db = database;
+    this.#usage = new SqliteUsage(database);
+    this.#countsUsage = countsUsage;
   }
 
   async saveSession(record: SessionRecord, transcript: StoredTranscript | null, receivedAtMs?: number) {
@@ -41,6 +49,7 @@ class SqliteSessionStore implements SessionStore {
           transcriptJson,
         );
       }
+      if (this.#countsUsage) this.#usage.add(record);
       return true;
     });
   }
@@ -128,6 +137,14 @@ class SqliteSessionStore implements SessionStore {
 
   async dropSnapshot(name: string) {
     this.#db.run('DELETE FROM snapshots WHERE name = ?', name);
+  }
+
+  async usage(userHash: string, nowMs: number) {
+    return this.#usage.of(userHash, nowMs);
+  }
+
+  async eraseUsage(userHash: string) {
+    return this.#usage.erase(userHash);
   }
 
   async cursor(name: string) {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { recordOf } from '../../analysis/record.fixture.ts';
 import { hashOf } from '../chain.ts';
 import { describeRolloutStore, describeSessionStore } from '../store.contract.ts';
+import { describeUsage } from '../usage.contract.ts';
 import type { NewEvent } from '../store.ts';
 import { openSqliteRolloutStore } from './events.ts';
 import { openSqliteSessionStore } from './sessions.ts';
@@ -27,6 +28,7 @@ function tamper(file: string, sql: string): void {
 
 describeRolloutStore('sqlite', () => openRollouts());
 describeSessionStore('sqlite', () => openSessions());
+describeUsage('sqlite', () => openSessions());
 
 describe('a store that is opened again', () => {
   test('knows its events, its chain and its outbox', async () => {
