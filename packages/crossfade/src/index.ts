@@ -5,6 +5,8 @@ export {
   type PlanInput,
   type RolloutManagerOptions,
 } from './controller/rollout-manager.ts';
+export type { ComparedMetric, Comparison } from './controller/comparison.ts';
+export type { VerdictExplanation } from './controller/explain-verdict.ts';
 export type { HistoryEntry, ReceiptStatus, RolloutStatus, StageStatus } from './controller/rollout-status.ts';
 export type { NoticeSender } from './controller/notifier.ts';
 export type { Notice } from './controller/notice.ts';

@@ -4,6 +4,7 @@ import { type CommandIo, complain } from './command-io.ts';
 import { addAccept } from './commands/accept.ts';
 import { addAudience } from './commands/audience.ts';
 import { addAudit } from './commands/audit.ts';
+import { addCompare, addExplain } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDrill } from './commands/drill.ts';
 import { addEngines } from './commands/engines.ts';
@@ -63,6 +64,8 @@ Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode
     addAudit,
     addSimulate,
     addRollout,
+    addCompare,
+    addExplain,
     addNotices,
     addSession,
     addJournal,

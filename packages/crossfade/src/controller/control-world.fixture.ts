@@ -3,6 +3,7 @@ import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
+import type { SessionRecord } from '../transcript/session-record.ts';
 import { EvaluatorRegistry } from './evaluator-registry.ts';
 import { ControlLoop, type ControlLoopOptions } from './loop.ts';
 import { planDocument, sessionOf } from './rollout.fixture.ts';
@@ -21,6 +22,16 @@ export interface Setting {
   readonly loop?: Partial<ControlLoopOptions>;
   /** Whether a gateway listens. */
   readonly gateway?: boolean;
+}
+
+/** Sessions of one look. */
+export interface Traffic {
+  /** Latency of the candidate's finals, ms. */
+  readonly finalMs?: number;
+  /** Sessions of the candidate. */
+  readonly perArm?: number;
+  /** What is different from a clean session; null: it never reports. */
+  readonly change?: (record: SessionRecord, i: number) => SessionRecord | null;
 }
 
 /** One control plane in this process, with traffic on both arms for as long as it is moved on. */
@@ -81,11 +92,7 @@ export class World {
   }
 
   /** Moves on tick by tick while sessions end in both arms, until `until` holds or `ticksMax` are over. */
-  async run(
-    until: () => boolean,
-    traffic: { finalMs?: number; perArm?: number } = {},
-    ticksMax = 1_000,
-  ): Promise<number> {
+  async run(until: () => boolean, traffic: Traffic = {}, ticksMax = 1_000): Promise<number> {
     for (let ticks = 0; ticks < ticksMax; ticks++) {
       if (until()) return ticks;
       this.clock.advance(this.tickMs);
@@ -98,7 +105,7 @@ export class World {
   }
 
   /** `perArm` sessions of the candidate, and as many of control as the share of the stage leaves it. */
-  async traffic({ finalMs = 400, perArm = 2 }: { finalMs?: number; perArm?: number } = {}): Promise<void> {
+  async traffic({ finalMs = 400, perArm = 2, change = (same) => same }: Traffic = {}): Promise<void> {
     const { epoch, stage } = this.status;
     const share = (stage?.shareBuckets ?? 0) / bucketCount;
     const rule = share === 0 ? 'audience:internal' : `stage:${stage?.name}`;
@@ -108,11 +115,8 @@ export class World {
       for (let i = 0; i < sessions; i++) {
         const id = `session-${this.#sessionCount++}-${arm}`;
         const late = arm === 'candidate' ? { finalMs } : {};
-        await this.sessions.saveSession(
-          sessionOf({ id, arm, epoch, rule, endedAtMs, ...late }),
-          null,
-          endedAtMs,
-        );
+        const record = change(sessionOf({ id, arm, epoch, rule, endedAtMs, ...late }), i);
+        if (record !== null) await this.sessions.saveSession(record, null, endedAtMs);
       }
     }
   }

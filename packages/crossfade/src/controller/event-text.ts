@@ -42,7 +42,7 @@ export function eventText(event: RolloutEvent): string {
     case 'enabled':
       return `Enabled again: ${shareText(event.after)}.`;
     case 'revised':
-      return `Plan changed${event.newBake ? ', a new bake begins' : ''}: ${event.diff.map(changeText).join('; ')}.`;
+      return `Plan changed${bakeText(event)}: ${event.diff.map(changeText).join('; ')}.`;
     case 'completed':
       return `Completed${how(event)}: ${shareText(event.after)}.`;
     case 'rollback-started':
@@ -91,4 +91,10 @@ function changeText({ path, before, after }: { path: string; before: unknown; af
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** What a revision costs: a bake, or a bake and the error budget with it. */
+function bakeText({ newBake, newBudget = newBake }: { newBake: boolean; newBudget?: boolean }): string {
+  if (!newBake) return '';
+  return newBudget ? ', a new bake begins with a new error budget' : ', a new bake begins';
 }

@@ -6,6 +6,7 @@ import type { Actor, Command } from '../rollout/commands.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { Judgement } from '../rollout/verdict.ts';
 import type { EvaluatorRegistry } from './evaluator-registry.ts';
+import { type Comparison, comparisonOf } from './comparison.ts';
 import { EvidenceReader, type EvidenceStore } from './evidence.ts';
 import { judgeEpoch, unreadable } from './judge-epoch.ts';
 import { wantedBakeMs } from '../rollout/bake-clock.ts';
@@ -61,6 +62,8 @@ export class ControlLoop {
   readonly #options: ControlLoopOptions;
   readonly #evidence: EvidenceReader;
   readonly #watches = new Map<string, Watch>();
+  /** One of each rollout that was looked at; it stays when the rollout is over. */
+  readonly #comparisons = new Map<string, Comparison>();
   readonly #timeScale: number;
   readonly #tickMs: number;
   #cancel: Cancel = () => {};
@@ -107,6 +110,11 @@ export class ControlLoop {
     notifier?.wake();
   }
 
+  /** Both arms side by side as of the last look of this process; null: there was none. */
+  comparison(name: string): Comparison | null {
+    return this.#comparisons.get(name) ?? null;
+  }
+
   async #look(state: RolloutState): Promise<void> {
     const { manager, clock } = this.#options;
     const { name, budget } = state;
@@ -117,7 +125,10 @@ export class ControlLoop {
     try {
       const nowMs = clock.nowMs();
       reading = await this.#evidence.read(state, budget, nowMs);
-      ({ judgement } = judgeEpoch(state, budget, reading, { nowMs, timeScale: this.#timeScale }));
+      const judged = judgeEpoch(state, budget, reading, { nowMs, timeScale: this.#timeScale });
+      ({ judgement } = judged);
+      const at = { rollout: name, atMs: nowMs, epoch: state.epoch };
+      this.#comparisons.set(name, comparisonOf(judged.found, at));
     } catch (error) {
       judgement = unreadable(state.epoch, messageOf(error));
     }
@@ -173,7 +184,11 @@ export class ControlLoop {
   #watchOf({ name, epoch }: RolloutState): Watch {
     const known = this.#watches.get(name);
     if (known?.epoch === epoch) return known;
-    const watch: Watch = { lookedAtMs: this.#options.clock.monotonicMs(), healthyMs: 0, epoch };
+    const watch: Watch = {
+      lookedAtMs: this.#options.clock.monotonicMs(),
+      healthyMs: 0,
+      epoch,
+    };
     this.#watches.set(name, watch);
     return watch;
   }

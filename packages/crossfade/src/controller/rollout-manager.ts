@@ -10,6 +10,7 @@ import type { Plan } from '../rollout/plan.ts';
 import { isOver, type RolloutState } from '../rollout/state.ts';
 import type { RolloutStore } from '../store/store.ts';
 import { CommandQueue } from './command-queue.ts';
+import { explainVerdict, type VerdictExplanation } from './explain-verdict.ts';
 import { historyEntry } from './history.ts';
 import type { NoticeTarget } from './notice-routes.ts';
 import { noticesOf } from './notices.ts';
@@ -219,6 +220,11 @@ export class RolloutManager {
       if (last === undefined || page.length < pageSize) return entries;
       after = last.sequence;
     }
+  }
+
+  /** Makes the last verdict at or before `atMs` (default: now) again from the log; null: nothing was judged by then. */
+  async explainVerdict(name: string, atMs = this.#clock.nowMs()): Promise<VerdictExplanation | null> {
+    return explainVerdict(await this.history(name), atMs);
   }
 
   /**

@@ -77,7 +77,7 @@ export function silenceSince(
   if (state.judged === null) return event.atMs;
   const before = state.judged.judgement;
   const isSame =
-    before.verdict.verdict === event.judgement.verdict.verdict ||
+    ruleOf(before) === ruleOf(event.judgement) ||
     (ruleOf(before).pausesAfter === 'no-data-limit' &&
       ruleOf(event.judgement).pausesAfter === 'no-data-limit');
   return isSame ? state.judged.sinceMs : event.atMs;

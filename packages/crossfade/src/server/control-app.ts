@@ -2,6 +2,7 @@ import type { Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import type { Log } from '@crossfade/sdk/core/log';
 import { Hono } from 'hono';
+import type { Comparison } from '../controller/comparison.ts';
 import type { DeadLetters } from '../controller/dead-letters.ts';
 import type { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import type { ProcessSamples } from '../controller/process-samples.ts';
@@ -26,6 +27,8 @@ export interface ControlAppOptions {
   readonly token: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Both arms of a rollout as of the last look; null: it was not looked at yet. */
+  readonly comparison?: (rollout: string) => Promise<Comparison | null>;
   /** Absent: nothing of the outbox is served. */
   readonly deadLetters?: DeadLetters;
   /** An acknowledgement or a drain report came: a rollback may be done. */
@@ -184,7 +187,7 @@ function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
 }
 
 function addRolloutRoutes(app: Hono, options: ControlAppOptions): void {
-  const { manager, clock, closing } = options;
+  const { manager, clock, closing, comparison } = options;
   app.get('/v1/rollouts', (context) => context.json({ rollouts: manager.status() }));
   app.post('/v1/rollouts', async (context) => {
     const body = await json(context, wire.bodyMaxBytes.plan);
@@ -199,6 +202,18 @@ function addRolloutRoutes(app: Hono, options: ControlAppOptions): void {
     return eventStream(context, { manager, clock, closing, rollout, after });
   });
   app.get('/v1/rollouts/:name', (context) => context.json(manager.status(context.req.param('name'))));
+  app.get('/v1/rollouts/:name/comparison', async (context) => {
+    const { name } = manager.status(context.req.param('name'));
+    return context.json({ comparison: (await comparison?.(name)) ?? null });
+  });
+  app.get('/v1/rollouts/:name/explanation', async (context) => {
+    const { at } = wire.parseMessage(
+      wire.explanationQuerySchema,
+      context.req.query(),
+      'a query such as ?at=1700000000000',
+    );
+    return context.json({ explanation: await manager.explainVerdict(context.req.param('name'), at) });
+  });
   app.get('/v1/rollouts/:name/history', async (context) =>
     context.json({ events: await manager.history(context.req.param('name')) }),
   );

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
+import type { Comparison } from '../controller/comparison.ts';
 import type { DeadLetter, DeadLetterChoice } from '../controller/dead-letters.ts';
+import type { VerdictExplanation } from '../controller/explain-verdict.ts';
 import type { HistoryEntry, RolloutStatus } from '../controller/rollout-status.ts';
 import type { CommandName } from '../wire/control.ts';
 import type { ProcessSample, ProcessSamplesAnswer } from '../wire/process-samples.ts';
@@ -78,6 +80,19 @@ export class ControlClient {
     return (
       await this.#get<{ events: readonly HistoryEntry[] }>(`/v1/rollouts/${encodeURIComponent(name)}/history`)
     ).events;
+  }
+
+  /** Candidate against control as of the judge's last look; null: there was none in this epoch yet. */
+  async comparison(name: string): Promise<Comparison | null> {
+    const path = `/v1/rollouts/${encodeURIComponent(name)}/comparison`;
+    return (await this.#get<{ comparison: Comparison | null }>(path)).comparison;
+  }
+
+  /** The last verdict at or before a moment (default: now), made again from the log; null: there was none by then. */
+  async explanation(name: string, atMs?: number): Promise<VerdictExplanation | null> {
+    const query = atMs === undefined ? '' : `?at=${atMs}`;
+    const path = `/v1/rollouts/${encodeURIComponent(name)}/explanation${query}`;
+    return (await this.#get<{ explanation: VerdictExplanation | null }>(path)).explanation;
   }
 
   /** Makes a rollout from a plan: its text as YAML or JSON, or the object. */

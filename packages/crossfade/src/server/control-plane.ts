@@ -81,6 +81,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     evaluators,
     processes,
     deadLetters,
+    // Before the first look of this process the log has the last one that was news.
+    comparison: async (name) =>
+      loop.comparison(name) ?? (await manager.explainVerdict(name))?.replayed ?? null,
     clock,
     log,
     dataFolder,

@@ -160,6 +160,9 @@ export interface RecordsAnswer {
   readonly stored: number;
 }
 
+/** A moment in wall time, ms; absent: now. */
+export const explanationQuerySchema = z.object({ at: z.coerce.number().finite().optional() });
+
 /** Who asks and why: part of every command, kept in the audit. */
 export const bySchema = z.object({ actor: id, reason: z.string().min(1).max(2_000) });
 

@@ -98,9 +98,12 @@ export interface Measurement {
   readonly harmed: number;
 }
 
+/** Beyond any decision, and a number that JSON can write. */
+const lnMax = 1e6;
+
 /** A millionth of a nat decides nothing, and makes the log a third shorter. */
 function rounded(ln: number): number {
-  return Math.round(ln * 1e6) / 1e6;
+  return Math.round(Math.min(lnMax, Math.max(-lnMax, ln)) * 1e6) / 1e6;
 }
 
 /** Takes the measurement that `question` asks for. The evidence must have been advanced to its moment. */

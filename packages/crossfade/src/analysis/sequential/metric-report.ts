@@ -183,7 +183,8 @@ export function titleOf(id: SequentialMetricId): string {
   return metricId === undefined ? (ownTitles[id] ?? id) : metricSpecs[metricId].title;
 }
 
-function formatShown(id: SequentialMetricId, value: number | null): string {
+/** A value in the unit that the metric is shown in. */
+export function formatShown(id: SequentialMetricId, value: number | null): string {
   if (value === null) return 'nothing';
   const metricId = metricIdOf(id);
   if (metricId !== undefined) return formatValue(metricId, value);
