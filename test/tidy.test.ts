@@ -49,6 +49,8 @@ describe('the tree', () => {
  */
 const entries = [
   /^packages\/\w+\/src\/index\.ts$/,
+  // What `@crossfade/server/acceptance` offers.
+  /^packages\/crossfade\/src\/acceptance\/public\.ts$/,
   /^packages\/crossfade\/src\/cli\/main\.ts$/,
   // What `@crossfade/sdk` offers its users by path.
   /^packages\/sdk\/src\/(core|flags|client)\/[^/]+\.ts$/,
