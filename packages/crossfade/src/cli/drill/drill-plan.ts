@@ -43,7 +43,9 @@ export interface PlannedFault {
 export interface DrillPlan {
   readonly seed: number;
   readonly faults: readonly PlannedFault[];
-  /** Sessions at once. */
+  /** Systems that are broken at the same time, each with its part of the faults. */
+  readonly systems: number;
+  /** Sessions at once, of each system. */
   readonly lanes: number;
 }
 
@@ -97,7 +99,7 @@ export function drillPlan(profile: DrillProfile, seed: number): DrillPlan {
   const rounds = profile === 'short' ? [shortRound] : Array.from({ length: longRounds }, () => longRound);
   const kinds = rounds.flatMap((round) => shuffled(random, kindsOf(round)));
   if (profile === 'long') kinds.push(...kindsOf({ 'disk-full': longDiskFaults }));
-  return planOf(seed, kinds, profile === 'short' ? 16 : 24);
+  return profile === 'short' ? planOf(seed, kinds, 16) : { ...planOf(seed, kinds, 8), systems: 3 };
 }
 
 /** A plan of these kinds in this order; a case's moments come from the seed and its number alone. */
@@ -108,13 +110,13 @@ export function planOf(seed: number, kinds: readonly FaultKind[], lanes: number)
     const waitMs = 100 + below(random, 900);
     return { case: index + 1, kind, waitMs, lastsMs: minMs + below(random, maxMs - minMs + 1) };
   });
-  return { seed, faults, lanes };
+  return { seed, faults, systems: 1, lanes };
 }
 
-/** The plan with some of its cases alone. USAGE when it has none of them. */
+/** The plan with some of its cases alone, one after the other. USAGE when it has none of them. */
 export function onlyCases(plan: DrillPlan, cases: readonly number[]): DrillPlan {
   const faults = plan.faults.filter((fault) => cases.includes(fault.case));
-  if (faults.length > 0) return { ...plan, faults };
+  if (faults.length > 0) return { ...plan, systems: 1, faults };
   throw new CrossfadeError(
     'USAGE',
     `Expected a case from 1 to ${plan.faults.length}, got ${cases.join(', ')}.`,

@@ -46,6 +46,8 @@ const smallDiskMegabytes = 192;
  * minute of a drill would be a crash loop, which is tried every 30 s, and the drill would measure that.
  */
 const forgetFactor = 100;
+/** A pipeline that answers its supervisor nothing for so long is replaced. */
+const hangMs = 20_000;
 
 /** Starts it in a temp folder of its own. Throws NoSmallDisk. */
 export async function startDrillSystem(options: DrillSystemOptions): Promise<DrillSystem> {
@@ -66,6 +68,8 @@ export async function startDrillSystem(options: DrillSystemOptions): Promise<Dri
       dataDir,
       clock: forgetful(clock),
       random,
+      // By the same clock: a process that is slow on a busy machine does not hang.
+      watch: { hangMs: hangMs * forgetFactor },
       program: { ...program, execArgv: [...program.execArgv, `--import=${clockStepImport(stepMs)}`] },
       onEvent: (event) => events.tell(event),
     });

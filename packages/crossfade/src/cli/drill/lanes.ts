@@ -6,6 +6,8 @@ import { SpokenSession } from './spoken-session.ts';
 
 export interface LanesOptions {
   readonly seed: number;
+  /** Number of the first speaker: those of another system say other things. */
+  readonly firstLane: number;
   readonly lanes: number;
   readonly gatewayUrl: string;
   readonly clock: Clock;
@@ -35,7 +37,9 @@ export class Lanes {
   }
 
   start(): void {
-    this.#running = Array.from({ length: this.#options.lanes }, (_, lane) => this.#run(lane));
+    this.#running = Array.from({ length: this.#options.lanes }, (_, lane) =>
+      this.#run(this.#options.firstLane + lane),
+    );
   }
 
   /** No new sessions; resolves when the open ones have said what they had to say. */

@@ -31,17 +31,28 @@ const slowMs = 5_000;
 /** Breaks a real system as planned, and holds every session against the truth. Leaves nothing running. */
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const drill = new Drill(options);
-  const { faults } = options.plan;
+  const { faults, systems } = options.plan;
   // A full disk needs a system of its own; first, so that a limit of time does not always cut the same faults off.
   await drill.phase(
     faults.filter(({ kind }) => kind === 'disk-full'),
-    true,
+    { number: 0, withSmallDisk: true },
   );
-  await drill.phase(
-    faults.filter(({ kind }) => kind !== 'disk-full'),
-    false,
+  const others = faults.filter(({ kind }) => kind !== 'disk-full');
+  await drill.together(
+    Array.from({ length: systems }, (_, number) =>
+      drill.phase(
+        others.filter((__, index) => index % systems === number),
+        { number, withSmallDisk: false },
+      ),
+    ),
   );
   return drill.report();
+}
+
+/** One of the systems that are broken. */
+interface Field {
+  readonly number: number;
+  readonly withSmallDisk: boolean;
 }
 
 class Drill {
@@ -51,6 +62,8 @@ class Drill {
   readonly #audited: AuditedSession[] = [];
   readonly #notRun: DrillReport['notRun'][number][] = [];
   readonly #stored = new Map<string, number>();
+  #starting: Promise<unknown> = Promise.resolve();
+  #hasFailed = false;
 
   constructor(options: DrillOptions) {
     this.#options = options;
@@ -70,13 +83,20 @@ class Drill {
     });
   }
 
+  /** Waits for all phases, also when one fails; then that failure counts. */
+  async together(phases: readonly Promise<void>[]): Promise<void> {
+    for (const phase of phases) void phase.catch(() => (this.#hasFailed = true));
+    const ends = await Promise.allSettled(phases);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
   /** A system of its own, its sessions and these faults, one after the other. */
-  async phase(faults: readonly PlannedFault[], withSmallDisk: boolean): Promise<void> {
+  async phase(faults: readonly PlannedFault[], field: Field): Promise<void> {
     if (faults.length === 0) return;
-    const { clock, random } = this.#options;
+    const { withSmallDisk } = field;
     let on: DrillSystem;
     try {
-      on = await startDrillSystem({ clock, random, withSmallDisk });
+      on = await this.#start(withSmallDisk);
     } catch (error) {
       if (!(error instanceof NoSmallDisk)) throw error;
       this.#skip(faults, error.message);
@@ -84,7 +104,7 @@ class Drill {
     }
     this.#tell(`the system is up${withSmallDisk ? ', its journal on a small disk' : ''}`);
     try {
-      await this.#speakThrough(faults, on);
+      await this.#speakThrough(faults, on, field);
       await on.stop();
       await this.#countRecords(on);
     } finally {
@@ -94,12 +114,21 @@ class Drill {
     }
   }
 
-  async #speakThrough(faults: readonly PlannedFault[], on: DrillSystem): Promise<void> {
+  /** One after the other: two systems that look for free ports at once could find the same. */
+  #start(withSmallDisk: boolean): Promise<DrillSystem> {
+    const { clock, random } = this.#options;
+    const started = this.#starting.then(() => startDrillSystem({ clock, random, withSmallDisk }));
+    this.#starting = started.catch(() => undefined);
+    return started;
+  }
+
+  async #speakThrough(faults: readonly PlannedFault[], on: DrillSystem, field: Field): Promise<void> {
     const { plan, clock } = this.#options;
     const { gatewayUrl } = on.system;
     const auditor = new Auditor(gatewayUrl, clock);
     const onOver = (session: SpokenSession): void => auditor.add(session);
-    const lanes = new Lanes({ seed: plan.seed, lanes: plan.lanes, gatewayUrl, clock, onOver });
+    const firstLane = field.number * plan.lanes;
+    const lanes = new Lanes({ seed: plan.seed, firstLane, lanes: plan.lanes, gatewayUrl, clock, onOver });
     lanes.start();
     try {
       await this.#tryAll(faults, on, lanes);
@@ -117,6 +146,8 @@ class Drill {
     const { clock, limitMs, signal } = this.#options;
     for (const [index, fault] of faults.entries()) {
       signal.throwIfAborted();
+      // Another system's drill could not go on: its failure is the result.
+      if (this.#hasFailed) return;
       if (clock.monotonicMs() - this.#startedAtMs > limitMs) {
         this.#skip(faults.slice(index), `the time of ${limitMs / 1_000} s was over`);
         return;
