@@ -1,8 +1,7 @@
 import { messageOf } from '@crossfade/sdk/core/errors';
-import { evolve } from '../rollout/evolve.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { RolloutStore, StoredEvent } from '../store/store.ts';
-import { eventOf } from './rollout-log.ts';
+import { evolveStored } from './read-event.ts';
 
 /** What an audit found. */
 export interface AuditReport {
@@ -50,12 +49,12 @@ export async function auditStore(
 
 function fold(states: Map<string, RolloutState>, stored: StoredEvent): AuditReport['damage'] {
   try {
-    states.set(stored.stream, evolve(states.get(stored.stream) ?? null, eventOf(stored)));
+    states.set(stored.stream, evolveStored(states.get(stored.stream) ?? null, stored));
     return null;
   } catch (error) {
     return {
       sequence: stored.sequence,
-      problem: `Record ${stored.sequence} cannot be read: ${messageOf(error)}`,
+      problem: messageOf(error),
     };
   }
 }

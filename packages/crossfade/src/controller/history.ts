@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../store/store.ts';
 import { eventText } from './event-text.ts';
-import { eventOf } from './rollout-log.ts';
+import { eventOf } from './read-event.ts';
 import type { HistoryEntry } from './rollout-status.ts';
 
 /** A stored event as a line of the audit. */

@@ -1,10 +1,9 @@
-import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { RolloutEvent } from '../rollout/events.ts';
-import { evolve } from '../rollout/evolve.ts';
 import { rulesetOf } from '../rollout/ruleset-of.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { OutboxItem, RolloutStore, StoredEvent } from '../store/store.ts';
+import { evolveStored } from './read-event.ts';
 
 /** Events read at once while folding the log. */
 const pageSize = 1_000;
@@ -89,8 +88,7 @@ export class RolloutLog {
   }
 
   #fold(stored: StoredEvent): void {
-    const event = eventOf(stored);
-    this.#states.set(stored.stream, evolve(this.#states.get(stored.stream) ?? null, event));
+    this.#states.set(stored.stream, evolveStored(this.#states.get(stored.stream) ?? null, stored));
     this.#sequence = stored.sequence;
     this.#lastAtMs = Math.max(this.#lastAtMs, stored.atMs);
   }
@@ -101,19 +99,6 @@ export class RolloutLog {
     if (content === this.#content) return;
     this.#content = content;
     this.#ruleset = ruleset;
-  }
-}
-
-/** The event in a stored record; STORE_CORRUPT when it is none. */
-export function eventOf(stored: StoredEvent): RolloutEvent {
-  try {
-    return JSON.parse(stored.payload) as RolloutEvent;
-  } catch (cause) {
-    throw new CrossfadeError(
-      'STORE_CORRUPT',
-      `Expected event ${stored.sequence} to hold JSON, got other text.`,
-      { cause },
-    );
   }
 }
 

@@ -242,3 +242,31 @@ test('no context of any shape makes a decision or its explanation throw', () => 
     { numRuns: 1_000 },
   );
 });
+
+test('circles, deep nesting, huge texts and lists in a context cost no time and change no answer', () => {
+  const rules = [
+    { id: 'hostile', when: condition, serve: { variant: 'candidate' } },
+    { id: 'rest', serve: { variant: 'control' } },
+  ];
+  const evaluator = new Evaluator({ clock: new ManualClock(), ruleset: canary(0, 1, { rules }) });
+  const circle: Record<string, unknown> = { targetingKey: 'bob' };
+  circle['a'] = circle;
+  circle['b'] = [circle];
+  let deep: unknown = 'x';
+  for (let level = 0; level < 100_000; level++) deep = { b: deep, c: [deep] };
+  const huge = 'x'.repeat(10_000_000);
+  const contexts = [
+    circle,
+    { a: deep, b: deep },
+    { a: huge, b: huge, c: huge, targetingKey: huge },
+    { a: { b: { c: huge } } },
+    { a: Array.from({ length: 1_000_000 }, () => 'y') },
+    { a: 10n ** 1_000n, b: new Date(Number.NaN), c: Symbol('c') },
+    { a: { b: Number.NaN }, b: Infinity, c: -0 },
+    JSON.parse('{"__proto__": {"a": 1}, "constructor": {"prototype": {"a": 1}}}'),
+  ];
+  const startedMs = performance.now();
+  for (const context of contexts) expect(evaluator.evaluate('transcriber', context).rule).toBe('rest');
+  // Ten million characters are hashed or searched in tens of milliseconds; anything quadratic would take minutes.
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
+});

@@ -10,7 +10,7 @@ import { below, type Random, seededRandom } from '@crossfade/sdk/core/random';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { noticesOf } from '../../controller/notices.ts';
 import { planDocument } from '../../controller/rollout.fixture.ts';
-import { eventOf } from '../../controller/rollout-log.ts';
+import { eventOf } from '../../controller/read-event.ts';
 import { ControlClient } from '../../server/control-client.ts';
 import { openSqliteRolloutStore } from '../../store/sqlite/events.ts';
 import type { StoredEvent } from '../../store/store.ts';
