@@ -16,7 +16,10 @@ describe('defects', () => {
   it('come alone: each name does its own harm only', () => {
     for (const name of defectNames) {
       const defects = defectsOf({ name, seed: 1, share: 1 }, 0, 16_000);
-      expect(defects.holdMs() > 0).toBe(name === 'slow-finals');
+      expect(defects.holdMs() > 0).toBe(name === 'slow-finals' || name === 'late-finals');
+      expect(defects.emptiesFinal()).toBe(name === 'empty-finals');
+      expect(defects.dropsFrame()).toBe(name === 'dropped-frames');
+      expect(defects.tailMs > 0).toBe(name === 'cut-tail');
       expect(defects.dropsFinal()).toBe(name === 'orphans');
       expect(defects.loss !== null).toBe(name === 'lost-frames');
       expect(crashInMs({ name, seed: 1 }, crashAfterSessions - 1) !== null).toBe(name === 'crash-loop');

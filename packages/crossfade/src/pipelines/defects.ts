@@ -2,13 +2,25 @@ import { below, seededRandom, type Random } from '@crossfade/sdk/core/random';
 import { msToSamples } from '@crossfade/sdk/core/units';
 
 /** Faults that a candidate build may be given on purpose, to see that they are found. */
-export const defectNames = ['slow-finals', 'lost-frames', 'orphans', 'crash-loop'] as const;
+export const defectNames = [
+  'slow-finals',
+  'lost-frames',
+  'orphans',
+  'crash-loop',
+  'cut-tail',
+  'late-finals',
+  'dropped-frames',
+  'empty-finals',
+] as const;
 
 /**
  * `slow-finals`: a share of the finals with words is held back 2.5 s.
  * `lost-frames`: bursts of audio are lost before the recognizer; finals leave holes where they were.
  * `orphans`: a share of the segments that showed partials never gets its final.
  * `crash-loop`: the process dies a few seconds after its first sessions.
+ * `cut-tail`: the last `ms` of a session never reach the recognizer. `late-finals`: as `slow-finals`, 2 s.
+ * `dropped-frames`: a share of the frames vanishes, and nobody counts them. `empty-finals`: a share of the finals says
+ * nothing over audio that had words.
  */
 export type DefectName = (typeof defectNames)[number];
 
@@ -18,10 +30,14 @@ export interface Defect {
   readonly seed: number;
   /** `slow-finals`, `orphans`: share of the finals concerned, 0 to 1. Default 0.3: clear in a few sessions. */
   readonly share?: number;
+  /** `cut-tail`: how much. Default 300. */
+  readonly ms?: number;
 }
 
 const defaultShare = 0.3;
+const defaultTailMs = 300;
 export const slowFinalMs = 2_500;
+export const lateFinalMs = 2_000;
 
 /** The defect of one session; without one, nothing happens. */
 export interface SessionDefects {
@@ -29,6 +45,12 @@ export interface SessionDefects {
   holdMs(): number;
   /** Whether a final with words is never sent. */
   dropsFinal(): boolean;
+  /** Whether a final with words says nothing. */
+  emptiesFinal(): boolean;
+  /** Whether a frame vanishes before anybody sees it. */
+  dropsFrame(): boolean;
+  /** Audio at the end of a session that never reaches the recognizer, ms. */
+  readonly tailMs: number;
   /** Which audio is lost, or null. */
   readonly loss: AudioLoss | null;
 }
@@ -43,8 +65,11 @@ export function defectsOf(
   const share = defect?.share ?? defaultShare;
   const happens = (name: DefectName): boolean => defect?.name === name && random.next() < share;
   return {
-    holdMs: () => (happens('slow-finals') ? slowFinalMs : 0),
+    holdMs: () => (happens('slow-finals') ? slowFinalMs : happens('late-finals') ? lateFinalMs : 0),
     dropsFinal: () => happens('orphans'),
+    emptiesFinal: () => happens('empty-finals'),
+    dropsFrame: () => happens('dropped-frames'),
+    tailMs: defect?.name === 'cut-tail' ? (defect.ms ?? defaultTailMs) : 0,
     loss: defect?.name === 'lost-frames' ? new AudioLoss(random, sampleRate) : null,
   };
 }

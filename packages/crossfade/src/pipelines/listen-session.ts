@@ -2,6 +2,7 @@ import { bytesPerSample, type AudioEncoding } from '@crossfade/sdk/core/audio';
 import type { Cancel, Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import type { Log } from '@crossfade/sdk/core/log';
+import { msToSamples } from '@crossfade/sdk/core/units';
 import type { WebSocket } from 'ws';
 import { decodeAlaw, decodeMulaw } from '../signal/g711.ts';
 import { closeCodes, parseClientMessage, type ServerMessage } from '../wire/deepgram.ts';
@@ -53,6 +54,7 @@ export class ListenSession {
   #phase: Phase = 'open';
   #lastHeardMs: number;
   #isPaused = false;
+  #keptBack = new Int16Array(0);
   #cancelTimer: Cancel = () => undefined;
 
   constructor(options: ListenSessionOptions) {
@@ -105,7 +107,8 @@ export class ListenSession {
       const { transcript } = said;
       const isSpoken = transcript.isFinal && transcript.words.length > 0;
       if (isSpoken && defects.dropsFinal()) return;
-      this.#send(resultsOf(identity, transcript), isSpoken ? defects.holdMs() : 0);
+      const shown = isSpoken && defects.emptiesFinal() ? { ...transcript, words: [] } : transcript;
+      this.#send(resultsOf(identity, shown), isSpoken ? defects.holdMs() : 0);
     }
   }
 
@@ -131,8 +134,21 @@ export class ListenSession {
   #onAudio(data: Buffer): void {
     // The protocol's old way to say CloseStream.
     if (data.length === 0) this.#closeStream();
-    else this.#transcriber.audio(decodeAudio(data, this.#options.query.encoding));
+    else if (!this.#options.defects.dropsFrame()) this.#hear(decodeAudio(data, this.#options.query.encoding));
     this.#relieve();
+  }
+
+  /** Hands audio on; all but the tail that a defect keeps back. */
+  #hear(samples: Int16Array): void {
+    const { defects, query } = this.#options;
+    const keep = msToSamples(defects.tailMs, query.sampleRate);
+    if (keep === 0) return this.#transcriber.audio(samples);
+    const all = new Int16Array(this.#keptBack.length + samples.length);
+    all.set(this.#keptBack);
+    all.set(samples, this.#keptBack.length);
+    const heard = Math.max(0, all.length - keep);
+    this.#keptBack = all.slice(heard);
+    if (heard > 0) this.#transcriber.audio(all.subarray(0, heard));
   }
 
   #onText(text: string): void {

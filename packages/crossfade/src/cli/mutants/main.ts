@@ -1,0 +1,102 @@
+/**
+ * The suite's own test: `npm run mutants -- [--json] [--seeds N] [--only NAME] [--workers N]`. Exit 0: every fault is
+ * found and nothing else; 1: not so.
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { messageOf } from '@crossfade/sdk/core/errors';
+import { problemsOf, rowOf, tableMarkdown } from './mutant-table.ts';
+import { type Dose, healthy, type Mutant, mutants } from './mutants.ts';
+import { type MutantRun, runMutant } from './run-mutant.ts';
+
+interface Job {
+  readonly mutant: string;
+  readonly dose: Dose;
+  readonly seed: number;
+}
+
+const all: readonly Mutant[] = [...mutants, ...healthy];
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    seeds: { type: 'string', default: '20' },
+    workers: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
+});
+
+if (process.send === undefined) await lead();
+else work();
+
+/** Hands jobs to workers until none is left, and prints the table. */
+async function lead(): Promise<void> {
+  const chosen = all.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  const jobs: Job[] = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1).flatMap((seed) =>
+    chosen.flatMap((mutant): Job[] => dosesOf(mutant).map((dose) => ({ mutant: mutant.name, dose, seed }))),
+  );
+  const of = jobs.length;
+  const runs: MutantRun[] = [];
+  const worker = (): Promise<void> =>
+    new Promise((resolve) => {
+      const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2));
+      const next = (): void => {
+        const job = jobs.shift();
+        if (job === undefined) child.kill();
+        else child.send(job);
+      };
+      child.on('message', (run: MutantRun) => {
+        runs.push(run);
+        const found =
+          run.problem ?? (run.failed.length === 0 ? 'nothing failed' : `failed ${run.failed.join(', ')}`);
+        process.stderr.write(
+          `${runs.length} of ${of}: ${run.mutant} ${run.dose} seed ${run.seed}: ${found} (${Math.round(run.tookMs / 1_000)} s)\n`,
+        );
+        next();
+      });
+      child.on('exit', () => resolve());
+      next();
+    });
+  await Promise.all(Array.from({ length: Number(values.workers) }, worker));
+  const rows = chosen.flatMap((mutant) =>
+    dosesOf(mutant).map((dose) =>
+      rowOf(
+        mutant,
+        dose,
+        runs.filter((run) => run.mutant === mutant.name && run.dose === dose),
+      ),
+    ),
+  );
+  const problems = [
+    ...problemsOf(rows),
+    ...(runs.length < of ? [`expected ${of} runs, got ${runs.length}`] : []),
+  ];
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify({ seeds: Number(values.seeds), ok: problems.length === 0, problems, rows })}\n`
+      : `${tableMarkdown(rows)}\n\n${problems.length === 0 ? 'As it must be.' : problems.join('\n')}\n`,
+  );
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+/** What is healthy is so in any dose. */
+function dosesOf(mutant: Mutant): readonly Dose[] {
+  return mutant.fails.length === 0 ? ['full'] : ['full', 'half'];
+}
+
+function work(): void {
+  process.on('message', (job: Job) => {
+    const mutant = all.find(({ name }) => name === job.mutant) as Mutant;
+    runMutant(mutant, job.dose, job.seed)
+      .catch((error: unknown): MutantRun => ({
+        ...job,
+        failed: [],
+        inconclusive: [],
+        problem: messageOf(error),
+        values: {},
+        tookMs: 0,
+      }))
+      .then((run) => process.send?.(run));
+  });
+}
