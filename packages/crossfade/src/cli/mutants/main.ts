@@ -88,7 +88,7 @@ function dosesOf(mutant: Mutant): readonly Dose[] {
 function work(): void {
   process.on('message', (job: Job) => {
     const mutant = all.find(({ name }) => name === job.mutant) as Mutant;
-    runMutant(mutant, job.dose, job.seed)
+    void runMutant(mutant, job.dose, job.seed)
       .catch((error: unknown): MutantRun => ({
         ...job,
         failed: [],
