@@ -40,6 +40,28 @@ describe('the tone decoder', () => {
     expect(decode(renderProbe(script), 8_000)[0]?.start).toBe(0);
   });
 
+  it.each(probeSampleRates)(
+    'places a word exactly by its end when the stream begins in the middle of its first tone, at %i Hz',
+    (sampleRate) => {
+      const script = probeScript({ seed: 9, sampleRate, utterances: 2, leadMs: 0 });
+      const audio = renderProbe(script);
+      const found = new Set<number>();
+      for (let cut = 1; cut <= sampleRate / 200; cut += 1) {
+        const words = decode(audio.subarray(cut), sampleRate);
+        const moved = words.map(({ index, start, end }) => ({ index, start: start + cut, end: end + cut }));
+        const truth = script.words.map(({ index, start, end }) => ({
+          index,
+          start: Math.max(cut, start),
+          end,
+        }));
+        // What touches the cut may stay unread; what is read stands where it was said.
+        if (moved.length === truth.length) found.add(cut);
+        expect(moved, `cut of ${cut}`).toEqual(truth.slice(truth.length - moved.length));
+      }
+      expect(found.size).toBeGreaterThan(0);
+    },
+  );
+
   it('reports a word within 40 ms of its last tone', () => {
     const script = probeScript({ seed: 1, sampleRate: 16_000, utterances: 2, tailMs: 500 });
     const audio = renderProbe(script);

@@ -54,7 +54,7 @@ export class ToneDecoder {
   #blocks: Block[] = [];
   #syncShares: number[] = new Array<number>(peakBlocks).fill(0);
   #pending: number[] = [];
-  #lastWord: DecodedWord | null = null;
+  #lastWord: { readonly index: number; readonly startedAt: number; readonly end: number } | null = null;
   readonly #background: MinimumOfLast = new MinimumOfLast(backgroundBlocks);
 
   constructor(grid: ToneGrid, listener: ToneListener) {
@@ -185,18 +185,20 @@ export class ToneDecoder {
     const window = this.#samples.subarray(0, this.#samplesLength);
     const reading = readWord(this.#grid, window, at - this.#samplesStart);
     if (reading === null) return;
-    const start = Math.max(0, reading.start + this.#samplesStart);
-    if (!reading.gapIsClear && !this.#continues(reading.index, start)) return;
-    const end = Math.min(start + this.#grid.toneSamples, this.endSample);
-    this.#lastWord = { index: reading.index, start, end, match: reading.match };
-    this.#listener.onWord(this.#lastWord);
+    // Before the first sample when the stream began in the middle of its first tone: only what was heard is claimed.
+    const startedAt = reading.start + this.#samplesStart;
+    if (!reading.gapIsClear && !this.#continues(reading.index, startedAt)) return;
+    const end = Math.min(startedAt + this.#grid.toneSamples, this.endSample);
+    const { index, match } = reading;
+    this.#lastWord = { index, startedAt, end };
+    this.#listener.onWord({ index, start: Math.max(0, startedAt), end, match });
   }
 
   /** Whether a word is the next of the count, one word length after the last. */
   #continues(index: number, start: number): boolean {
     const last = this.#lastWord;
     if (last === null || index !== (last.index + 1) % wordCount) return false;
-    return Math.abs(start - last.start - this.#grid.wordSamples) <= 1;
+    return Math.abs(start - last.startedAt - this.#grid.wordSamples) <= 1;
   }
 }
 

@@ -47,7 +47,7 @@ export function readWord(grid: ToneGrid, samples: Int16Array, at: number): WordR
   const index = decodeWord(symbols.slice(1).map(({ tone }) => tone));
   if (index === null) return null;
   const tones = symbols.map(({ tone }) => tone);
-  const start = polish(grid, samples, at + shiftOf(grid, symbols), tones);
+  const start = polish(grid, samples, at + shiftOf(grid, symbols, at), tones);
   const match = matchOf(grid, samples, start, tones);
   if (match < matchMin) return null;
   const meanStrength = symbols.reduce((sum, { strength }) => sum + strength, 0) / symbols.length;
@@ -99,13 +99,15 @@ function correlate(grid: ToneGrid, samples: Int16Array, at: number, tone: number
 
 /**
  * How many samples late the word is against the windows: every tone starts as a sine, so a delay of d turns
- * its phase by ω × d; the d where all eight phases agree best is the one.
+ * its phase by ω × d; the d where all eight phases agree best is the one. A stream that begins in the middle of a first
+ * tone has its window at the very beginning, and the word may have started half a symbol before it.
  */
-function shiftOf(grid: ToneGrid, symbols: readonly Tone[]): number {
+function shiftOf(grid: ToneGrid, symbols: readonly Tone[], at: number): number {
   const reach = Math.floor(grid.sampleRate / searchPerSecond);
   let best = 0;
   let bestSum = Number.NEGATIVE_INFINITY;
-  for (let shift = -reach; shift <= reach; shift++) {
+  const reachBack = at > 0 ? reach : grid.slot >> 1;
+  for (let shift = -reachBack; shift <= reach; shift++) {
     let sum = 0;
     for (const { tone, re, im } of symbols) {
       // Every tone has a whole number of periods in a slot, so the tables hold any shift.
