@@ -30,6 +30,10 @@ const checks: readonly Check[] = [
     ],
   },
   { name: 'format', steps: [['prettier', '--check', '--log-level', 'warn', '.']] },
+  {
+    name: 'generated',
+    steps: [['tsx', '--conditions=source', 'scripts/generate-docs.ts', '--check']],
+  },
   { name: 'unused', steps: [['knip', '--no-progress']] },
 ];
 

@@ -176,6 +176,29 @@ describe('RolloutManager', () => {
     expect(await last).toEqual({ value: undefined, done: true });
   });
 
+  it('keeps nothing for a subscriber that is slow: it reads what it has not seen, from where it was', async () => {
+    const store = createMemoryRolloutStore();
+    const manager = await running(store);
+    const events = manager.subscribe({ after: 0 });
+    const seen = [(await events.next()).value?.sequence];
+    for (let at = 0; at < 1_100; at++)
+      await (at % 2 === 0 ? manager.pause(name, by) : manager.resume(name, by));
+    const total = manager.status(name).revision;
+    while (seen.length < total) seen.push((await events.next()).value?.sequence);
+    expect(seen).toEqual(Array.from({ length: total }, (_, at) => at + 1));
+    const last = events.next();
+    await manager.close();
+    expect(await last).toEqual({ value: undefined, done: true });
+  });
+
+  it('ends a subscription that was aborted before it began, and one whose loop is left', async () => {
+    const manager = await running(createMemoryRolloutStore());
+    const aborted = manager.subscribe({ after: 0, signal: AbortSignal.abort() });
+    expect(await aborted.next()).toEqual({ value: undefined, done: true });
+    for await (const event of manager.subscribe({ after: 0 })) if (event.type === 'started') break;
+    await manager.close();
+  });
+
   it('writes the notices of a command with its events, once', async () => {
     const store = createMemoryRolloutStore();
     const manager = await running(store);
