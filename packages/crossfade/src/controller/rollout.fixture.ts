@@ -1,3 +1,4 @@
+import { recordOf } from '../analysis/record.fixture.ts';
 import type { Arm, SessionRecord } from '../transcript/session-record.ts';
 
 /** The walk internal → 10 % → 50 % → 100 %, each 48 hours, judged over ten sessions; as people write it. */
@@ -34,61 +35,24 @@ export interface SessionChanges {
 
 /** The record of a clean session of ten seconds, its finals as late as asked. */
 export function sessionOf(changes: SessionChanges): SessionRecord {
-  const { id, arm, epoch, endedAtMs, rollout = 'streaming-2', finalMs = 400 } = changes;
-  const counts = {
-    samplesOffered: 160_000,
-    samplesCovered: 160_000,
-    segmentsWithPartial: 4,
-    orphans: 0,
-    retractions: 0,
-    finalLatenciesMs: [finalMs, finalMs, finalMs, finalMs],
-    finalLatencyCount: 4,
-    finalLatencyOverLimit: finalMs >= 1_500 ? 4 : 0,
-    stopLatencyMs: 200,
-    missedTailMs: 0,
-    entries: 5,
-    duplicateEntries: 0,
-    firstPartialMs: 150,
-  };
+  const { id, arm, epoch, endedAtMs, rollout = 'streaming-2', rule, finalMs = 400 } = changes;
+  const finalLatenciesMs = [finalMs, finalMs, finalMs, finalMs];
+  const finalLatencyOverLimit = finalMs >= 1_500 ? finalLatenciesMs.length : 0;
+  const counts = { finalLatenciesMs, finalLatencyOverLimit };
+  const record = recordOf({ id, arm, epoch, userHash: '', counts });
+  const served = arm === 'candidate' ? 'streaming' : 'legacy';
   return {
-    schema: 'crossfade.session/1',
-    sessionId: id,
+    ...record,
     assignment: {
+      ...record.assignment,
       flag: 'transcription',
-      variant: arm === 'candidate' ? 'streaming' : 'legacy',
-      reason: changes.rule?.startsWith('audience:') === true ? 'TARGETING_MATCH' : 'SPLIT',
-      ...(changes.rule === undefined ? {} : { rule: changes.rule }),
-      rulesetRevision: 1,
-      upstream: arm === 'candidate' ? 'streaming' : 'legacy',
-      arm,
+      variant: served,
+      upstream: served,
+      reason: rule?.startsWith('audience:') === true ? 'TARGETING_MATCH' : 'SPLIT',
+      ...(rule === undefined ? {} : { rule }),
       rollout: { name: rollout, epoch },
-      userHash: '',
     },
-    model: 'tone',
-    sampleRate: 16_000,
-    realTime: true,
     startedAtMs: endedAtMs - 10_000,
     endedAtMs,
-    end: 'closed-by-client',
-    gatewayRestarts: 0,
-    pipeline: {
-      ...counts,
-      attempts: [],
-      deaths: 0,
-      stalls: 0,
-      refusals: 0,
-      replays: 0,
-      failed: false,
-      failure: '',
-    },
-    user: {
-      ...counts,
-      samplesDurable: 160_000,
-      faults: 0,
-      faultsRecovered: 0,
-      crashLossMs: [],
-      pausesMs: [],
-      rescuedBy: null,
-    },
   };
 }

@@ -133,3 +133,40 @@ test('any interleaving of partials, finals, re-sends and replays gives entries t
     { numRuns: 500 },
   );
 });
+
+test('whatever is retracted, re-sent or said late, the first final about a stretch of audio decides what is shown of it', () => {
+  const steps = fc.array(
+    fc.record({
+      kind: fc.constantFrom('partial' as const, 'final' as const, 'silence' as const),
+      from: fc.nat(20),
+      words: fc.integer({ min: 0, max: 6 }),
+    }),
+    { maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(steps, (told) => {
+      const reconciler = new Reconciler(0);
+      // The model: who settled each word, and with what.
+      const settled: string[] = [];
+      const closed = new Set<string>();
+      for (const { kind, from, words } of told) {
+        const hypothesis = kind === 'silence' ? silence(from * 100, (from + words) * 100) : said(from, words);
+        const result =
+          kind === 'partial' ? reconciler.partial(hypothesis) : reconciler.final(hypothesis, 'a');
+        if (kind !== 'partial' && from <= settled.length) {
+          for (let word = settled.length; word < from + words; word += 1)
+            settled.push(kind === 'silence' ? '' : `w${word}`);
+        }
+        if (result.kind !== 'show') continue;
+        expect(closed.has(result.shown.segmentId)).toBe(false);
+        if (result.shown.isFinal) closed.add(result.shown.segmentId);
+        // An open segment is about audio that nobody settled.
+        expect(reconciler.openSegment?.range.end ?? Infinity).toBeGreaterThan(reconciler.watermark);
+      }
+      expect(reconciler.watermark).toBe(settled.length * wordSamples);
+      const shown = reconciler.entries.map((entry) => entry.text).join(' ');
+      expect(shown).toBe(settled.filter((word) => word !== '').join(' '));
+    }),
+    { numRuns: 500 },
+  );
+});
