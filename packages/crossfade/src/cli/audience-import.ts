@@ -49,9 +49,10 @@ export async function importAudience(
   options: { readonly attribute: string; readonly description?: string },
 ): Promise<Imported> {
   const text = await readPlanText(into);
-  const made: Audience = {
-    ...(options.description === undefined ? {} : { description: options.description }),
-    when: { attribute: options.attribute, op: 'in', value: keys },
+  const made = (before: Audience | undefined): Audience => {
+    const description = options.description ?? before?.description;
+    const when = { attribute: options.attribute, op: 'in', value: keys } as const;
+    return description === undefined ? { when } : { description, when };
   };
   const changed = isRulesetText(text) ? inRuleset(text, into, audience, made) : inPlan(text, audience, made);
   const { mode } = await stat(into);
@@ -67,23 +68,25 @@ export async function importAudience(
   };
 }
 
+type Make = (before: Audience | undefined) => Audience;
+
 interface Changed {
   readonly text: string;
   readonly before: Audience | undefined;
 }
 
-function inRuleset(text: string, file: string, name: string, audience: Audience): Changed {
+function inRuleset(text: string, file: string, name: string, made: Make): Changed {
   const ruleset = validateRuleset(parseJson(text, file));
-  const audiences = { ...ruleset.audiences, [name]: audience };
+  const audiences = { ...ruleset.audiences, [name]: made(ruleset.audiences[name]) };
   const next = { ...ruleset, revision: ruleset.revision + 1, audiences };
   validateRuleset(next);
   return { text: `${JSON.stringify(next, null, 2)}\n`, before: ruleset.audiences[name] };
 }
 
-function inPlan(text: string, name: string, audience: Audience): Changed {
+function inPlan(text: string, name: string, made: Make): Changed {
   const before = parsePlan(text).audiences[name];
   const document = parseDocument(text);
-  document.setIn(['audiences', name], document.createNode(audience));
+  document.setIn(['audiences', name], document.createNode(made(before)));
   // In brackets: a list of a hundred thousand lines is no plan to read any more.
   const list = document.getIn(['audiences', name, 'when', 'value'], true) as { flow?: boolean };
   list.flow = true;

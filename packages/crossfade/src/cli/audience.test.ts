@@ -71,6 +71,11 @@ describe('crossfade audience', () => {
     expect(out).toMatch(/^In/);
   });
 
+  it('finds an audience of a ruleset by its short name', async () => {
+    const argv = ['audience', 'test', 'internal', '--from', ruleset, '--set', 'email=ana@example.com'];
+    expect((await run(argv)).out).toMatch(/^In "streaming-2\/internal"/);
+  });
+
   it('explains a whole decision for a user', async () => {
     const argv = ['audience', 'explain', 'transcription', '--from', ruleset, '--key', 'u1'];
     const { out } = await run([...argv, '--set', 'email=ana@example.com', '--json']);
@@ -122,7 +127,9 @@ describe('crossfade audience import', () => {
       when: { attribute: 'targetingKey', op: 'in', value: ['user-1', 'user-2', 'yes', '42'] },
     });
     writeFileSync(keys, 'user-2\nuser-3\n');
-    expect((await run(argv)).out).toMatch(/2 keys, 1 new, 3 gone/);
+    // Without another description the one that is there stays.
+    expect((await run(argv.slice(0, -2))).out).toMatch(/2 keys, 1 new, 3 gone/);
+    expect(parsePlan(readFileSync(file, 'utf8')).audiences['volunteers']?.description).toBe('signed up');
     expect((await run(['audience', 'test', 'volunteers', '--from', file, '--key', 'user-3'])).out).toMatch(
       /^In/,
     );

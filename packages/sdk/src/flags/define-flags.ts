@@ -51,7 +51,7 @@ export interface TypedFlags<Known extends Definitions> {
 
 export interface DefinedFlags<Known extends Definitions> {
   readonly definitions: Known;
-  /** Binds the flags to whatever decides: an `Evaluator`, a `RolloutManager`, a fake in a test. */
+  /** Binds the flags to what decides: an `Evaluator`, anything else with its `evaluate`, a fake in a test. */
   with(source: FlagSource): TypedFlags<Known>;
   /** A ruleset that serves each flag's default to everybody: where an app without a control plane begins. */
   toRuleset(revision: number): Ruleset;

@@ -32,8 +32,9 @@ export function addAudience(program: Command, io: CommandIo): void {
   });
   fromLeaf(audience, 'show <audience>', 'What an audience asks of a user.', [
     'crossfade audience show internal --from plan.yaml',
-  ]).action(async (name: string, options: FromOptions) => {
+  ]).action(async (asked: string, options: FromOptions) => {
     const source = await readAudiences(options, io.env);
+    const name = nameOf(source, asked);
     const { when } = find(source, name);
     const summary = summaryOf(source, name);
     const text = [summaryText(summary), conditionText(when)].join('\n');
@@ -47,9 +48,9 @@ function addUser(audience: Command, io: CommandIo): void {
   userLeaf(audience, 'test <audience>', 'Whether a user is in an audience, and why or why not.', [
     'crossfade audience test internal --from plan.yaml --set email=ana@example.com',
     'crossfade audience test volunteers --key user-7 --context user.json',
-  ]).action(async (name: string, options: UserOptions) => {
+  ]).action(async (asked: string, options: UserOptions) => {
     const source = await readAudiences(options, io.env);
-    find(source, name);
+    const name = nameOf(source, asked);
     const context = await contextOf(options);
     const { member, why } = explainAudience(compileRuleset(source.ruleset), name, context);
     const text = `${member ? 'In' : 'Not in'} "${name}": ${why}.`;
@@ -133,6 +134,16 @@ function valueOf(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** In a ruleset audiences are called ROLLOUT/NAME; the short name will do where only one rollout has it. */
+function nameOf(source: AudienceSource, asked: string): string {
+  const { audiences } = source.ruleset;
+  const meant = Object.keys(audiences).filter((name) => name.endsWith(`/${asked}`));
+  const [only] = meant;
+  const name = !Object.hasOwn(audiences, asked) && meant.length === 1 && only !== undefined ? only : asked;
+  find(source, name);
+  return name;
 }
 
 function find({ ruleset, from }: AudienceSource, name: string): Audience {
