@@ -21,6 +21,8 @@ const handshakeLimitMs = 10_000;
 const frameBytesMax = 1_048_576;
 /** Unsent audio: 30 s and more at any rate. A target that reads so slowly will not catch up. */
 const unsentBytesMax = 4_194_304;
+/** Frames of a session that carry no text: pings, notes, binary. A ping a second and a note an utterance are far below. */
+const otherFramesMax = 5_000;
 /** Shown of what a target answers to an upgrade it refuses. */
 const refusalCharactersMax = 300;
 
@@ -47,7 +49,9 @@ class ListenConnection implements DriverConnection {
   readonly #sampleRate: number;
   readonly #socket: WebSocket;
   #isDone = false;
+  #hasOpened = false;
   #hasStopped = false;
+  #otherFrames = 0;
   #problem: SessionBreak | null = null;
   #isOver = false;
 
@@ -68,9 +72,14 @@ class ListenConnection implements DriverConnection {
         typeof value === 'string' ? value.slice(0, 200) : null;
       accepted = { sessionId: text(headers['dg-request-id']), build: text(headers['x-crossfade-build']) };
     });
-    socket.on('open', () => listener.onAccepted(accepted));
+    socket.on('open', () => {
+      this.#hasOpened = true;
+      listener.onAccepted(accepted);
+    });
     socket.on('unexpected-response', (_request, response) => this.#refused(response));
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
+    // Each is answered, and an answer that nobody reads stays in memory.
+    socket.on('ping', () => this.#countOther());
     socket.on('error', (error) => this.#errored(error));
     socket.on('close', (code, reason) => this.#closed(code, reason.toString()));
   }
@@ -100,9 +109,14 @@ class ListenConnection implements DriverConnection {
   }
 
   #received(data: WebSocket.RawData, isBinary: boolean): void {
-    if (isBinary || this.#isOver || this.#problem !== null) return;
+    if (this.#isOver || this.#problem !== null) return;
+    if (isBinary) {
+      this.#countOther();
+      return;
+    }
     try {
       const message = parseUpstreamMessage((data as Buffer).toString());
+      if (message?.type !== 'Results') this.#countOther();
       if (message?.type === 'Results') this.#listener.onText(textOf(message, this.#sampleRate));
       else if (message?.type === 'Metadata' && this.#hasStopped) {
         this.#isDone = true;
@@ -116,6 +130,15 @@ class ListenConnection implements DriverConnection {
     } catch (error) {
       this.#break('broke-protocol', messageOf(error));
     }
+  }
+
+  #countOther(): void {
+    this.#otherFrames += 1;
+    if (this.#otherFrames > otherFramesMax)
+      this.#break(
+        'broke-protocol',
+        `Expected at most ${otherFramesMax} frames without a text in a session, got more.`,
+      );
   }
 
   #refused(response: IncomingMessage): void {
@@ -134,7 +157,7 @@ class ListenConnection implements DriverConnection {
         'broke-protocol',
         `Expected WebSocket frames of the listen protocol, got: ${error.message}.`,
       );
-    } else if (this.#socket.readyState === WebSocket.CONNECTING || code === 'ECONNREFUSED') {
+    } else if (!this.#hasOpened) {
       this.#break('unreachable', `Expected a WebSocket server, got: ${shown(messageOf(error))}.`);
     } else this.#break('died', `The connection failed: ${shown(messageOf(error))}.`);
   }

@@ -1,4 +1,6 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
 import { acceptRemote, hearTones, metricOf, tinyProfile } from './acceptance.fixture.ts';
 import {
   type ListenBehaviour,
@@ -203,6 +205,56 @@ describe.concurrent('a target that cannot be tested', () => {
     );
     expect(report.result).toBe('could-not-run');
     expect(report.sentence).toContain('Max payload size exceeded');
+  });
+
+  it.each([
+    ['a mail server', (socket: Socket) => void socket.write('220 mail.example.com ESMTP\r\n')],
+    ['one that hangs up', (socket: Socket) => void socket.destroy()],
+    ['one that answers without end', (socket: Socket) => void socket.write('x'.repeat(1_000_000))],
+    ['one that says nothing', () => undefined],
+  ])('is said so when it is no WebSocket server but %s', async (_, answer) => {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      answer(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const report = await acceptRemote(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1/listen`);
+      expect(report).toMatchObject({ result: 'could-not-run', partial: true });
+      expect(report.sentence).toContain('Expected a WebSocket server, got');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  it.each([
+    [
+      'pings whose answers it never reads',
+      (socket: WebSocket) => socket.ping('x'.repeat(125)),
+      /closed with 1006|frames without a text/,
+    ],
+    [
+      'notes that carry no text',
+      (socket: WebSocket) => socket.send('{"type":"Note"}'),
+      /5000 frames without a text/,
+    ],
+  ])('cannot fill the memory with %s', async (_, flood, sentence) => {
+    const server = await startListenServer({
+      onAudio: (socket) => {
+        socket.pause();
+        for (let i = 0; i < 6_000; i++) flood(socket);
+      },
+    });
+    try {
+      const report = await acceptRemote(server.url);
+      expect(report.result).toBe('could-not-run');
+      expect(report.sentence).toMatch(sentence);
+    } finally {
+      await server.close();
+    }
   });
 
   it('cannot hang the run with partials without end', async ({ onTestFinished }) => {

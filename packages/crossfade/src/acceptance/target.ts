@@ -1,4 +1,5 @@
 /** What is tested, and how it can be broken. */
+import type { Drivers } from './driver.ts';
 import type { FaultProxy } from './faults/fault-proxy.ts';
 import type { SmallDisk } from './faults/small-disk.ts';
 
@@ -70,5 +71,25 @@ export function remoteTarget(url: string): Target {
     breakable: [],
     faults: {},
     stop: () => Promise.resolve(),
+  };
+}
+
+/** A target that could not be started: a run of it says why, in a report like any other. */
+export function brokenTarget(name: string): Target {
+  return { ...remoteTarget('ws://nobody.invalid/'), name };
+}
+
+/** The clients of a broken target. */
+export function brokenDrivers(reason: string): Drivers {
+  const silent = { send: () => false, stop: () => undefined, hangUp: () => undefined };
+  return {
+    stock: () => ({
+      protocol: 'none',
+      readStored: () => Promise.resolve(null),
+      connect: (_sampleRate, listener) => {
+        queueMicrotask(() => listener.onEnd({ kind: 'unreachable', reason }));
+        return silent;
+      },
+    }),
   };
 }

@@ -59,6 +59,22 @@ describe('crossfade accept', () => {
     }
   }, 30_000);
 
+  it('writes a partial report with the words of a command that ends at once', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'crossfade-accept-test-'));
+    try {
+      const report = join(folder, 'r.json');
+      const dies = `"${process.execPath}" -e "console.error('no model {port}'); process.exit(7)"`;
+      const { code, err } = await accept('--spawn', dies, '--report', report);
+      expect(code).toBe(3);
+      expect(err).toContain('no model');
+      const written = JSON.parse(readFileSync(report, 'utf8')) as AcceptanceReport;
+      expect(written).toMatchObject({ result: 'could-not-run', partial: true, target: { name: dies } });
+      expect(written.sentence).toContain('it ended with 7');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it.each([
     [['--target', 'ws://127.0.0.1:1'], 'ECONNREFUSED'],
     [['--target', 'http://127.0.0.1'], 'ws:// or wss://'],
@@ -68,6 +84,7 @@ describe('crossfade accept', () => {
     [['--target', 'ws://127.0.0.1:1', '--require', 'everything'], 'Expected --require'],
     [['--target', 'ws://127.0.0.1:1', '--query', 'language'], 'Expected --query name=value'],
     [['--spawn', 'node server.js'], '{port}'],
+    [['--target', 'ws://127.0.0.1:1', '--recordings', 'no/such/folder'], 'folder of recordings'],
     [['--no-such-option'], 'Unknown option'],
     [['--profile', 'huge'], 'is invalid'],
   ])('exits 3 with a sentence when it could not run: %j', async (words, sentence) => {

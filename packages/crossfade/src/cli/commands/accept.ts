@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { systemClock } from '@crossfade/sdk/core/clock';
-import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { CrossfadeError, hasCode, messageOf } from '@crossfade/sdk/core/errors';
 import { systemRandom } from '@crossfade/sdk/core/random';
 import type { DeepgramTarget } from '../../acceptance/deepgram-driver.ts';
 import { type Profile, type ProfileName, profiles } from '../../acceptance/profile.ts';
@@ -14,7 +14,8 @@ import {
   type RunResult,
 } from '../../acceptance/requirement.ts';
 import type { AcceptanceOptions } from '../../acceptance/acceptance-options.ts';
-import { remoteTarget, type Target } from '../../acceptance/target.ts';
+import { brokenDrivers, brokenTarget, remoteTarget, type Target } from '../../acceptance/target.ts';
+import type { Drivers } from '../../acceptance/driver.ts';
 import { type CommandIo, complain } from '../command-io.ts';
 import { exitCode, type ExitCode, exitCodeOf } from '../exit-code.ts';
 import { version } from '../version.ts';
@@ -124,7 +125,8 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   // With --json stdout is for the one object.
   const tell = options.json === true ? io.err : io.out;
   const stopper = interrupted();
-  const target = await openTarget(options);
+  const opened = await openedTarget(options);
+  const { target } = opened;
   try {
     const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
     const key = io.env['CROSSFADE_TARGET_KEY'];
@@ -138,7 +140,7 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
     });
     const run: AcceptanceOptions = {
       target,
-      drivers: {
+      drivers: opened.broken ?? {
         stock: (url) => new DeepgramDriver(addressed(url)),
         // Only the gateway keeps a session for a client that comes back.
         ...(options.behindGateway === true || options.resumable === true
@@ -239,6 +241,19 @@ function queryOf(words: readonly string[]): Record<string, string> {
       throw new CrossfadeError('USAGE', `Expected --query name=value, got "${word}".`);
     }),
   );
+}
+
+/** The target, or why it could not be started; what was asked wrongly is thrown. */
+async function openedTarget(
+  options: AcceptOptions,
+): Promise<{ readonly target: Target; readonly broken?: Drivers }> {
+  try {
+    return { target: await openTarget(options) };
+  } catch (error) {
+    if (hasCode(error, 'USAGE')) throw error;
+    const name = options.spawn ?? `the reference pipeline ${options.pipeline}`;
+    return { target: brokenTarget(name), broken: brokenDrivers(messageOf(error)) };
+  }
 }
 
 async function openTarget(options: AcceptOptions): Promise<Target> {
