@@ -8,6 +8,7 @@ const good = {
   orphans: 0,
   sessions: { legacy: 10, streaming: 12 },
   engines: { tone: 22 },
+  acceptance: { result: 'passed' },
   rollouts: [
     { name: 'streaming', state: 'completed', stages: [] },
     { name: 'streaming-2', state: 'rolled-back', stages: [], receipt: { sessions: [] } },
@@ -32,6 +33,7 @@ test.each<readonly [string, number, string, string]>([
     outputOf({ sessions: { legacy: 10, streaming: 0 } }),
     'sessions of every pipeline',
   ],
+  ['no acceptance', 0, outputOf({ acceptance: null }), 'acceptance to pass, got undefined'],
   ['no engines', 0, outputOf({ engines: {} }), 'sessions by engine'],
   ['no orphan count', 0, outputOf({ orphans: undefined }), 'orphans'],
   ['a rollout that did not complete', 0, outputOf({ rollouts: [good.rollouts[1]] }), 'one rollout completed'],

@@ -5,6 +5,7 @@ interface DemoResult {
   readonly duplicateEntries?: unknown;
   readonly orphans?: unknown;
   readonly sessions?: Readonly<Record<string, unknown>>;
+  readonly acceptance?: { readonly result?: unknown } | null;
   readonly engines?: Readonly<Record<string, unknown>>;
   readonly rollouts?: readonly { readonly state?: unknown; readonly receipt?: unknown }[];
 }
@@ -33,6 +34,8 @@ export function demoProblems(exitCode: number, stdout: string): readonly string[
     problems.push(`expected sessions of every pipeline, got ${JSON.stringify(result.sessions)}`);
   }
   if (Object.keys(result.engines ?? {}).length === 0) problems.push('expected sessions by engine, got none');
+  if (result.acceptance?.result !== 'passed')
+    problems.push(`expected acceptance to pass, got ${String(result.acceptance?.result)}`);
   const rollouts = result.rollouts ?? [];
   for (const state of ['completed', 'rolled-back']) {
     const found = rollouts.filter((rollout) => rollout.state === state);

@@ -46,7 +46,7 @@ function buildProgram(io: CommandIo): Command {
       'after',
       `
 Examples:
-  crossfade demo                              see the whole thing in under three minutes
+  crossfade demo                              see the whole thing in under four minutes
   crossfade up                                start gateway, control plane and two pipelines here
   crossfade rollout apply examples/plan.yaml  make a rollout in the running system
   crossfade rollout status                    where it stands, and why

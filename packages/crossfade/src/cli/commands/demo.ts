@@ -30,7 +30,7 @@ export function addDemo(program: Command, io: CommandIo): void {
   leaf(
     program,
     'demo',
-    'Roll a good build out and a bad one back, with live speech, in under three minutes.',
+    'Roll a good build out and a bad one back, with live speech, in under four minutes.',
     [
       'crossfade demo',
       'crossfade demo --engine tone --sessions 60',

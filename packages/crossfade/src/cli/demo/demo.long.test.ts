@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { ownProgram } from '../supervisor/fork-child.ts';
@@ -37,6 +38,8 @@ describe('crossfade demo', () => {
       expect(summary).toMatchObject({ audioLostMs: 0, duplicateEntries: 0 });
       expect(summary.audioOfferedMs).toBeGreaterThan(60_000);
       expect(summary.engines).toEqual({ tone: expect.any(Number) });
+      expect(summary.acceptance).toMatchObject({ result: 'passed' });
+      expect(readFileSync(summary.acceptance!.htmlPath, 'utf8')).toContain('Fit');
       const [good, bad] = summary.rollouts;
       expect(good).toMatchObject({
         state: 'completed',

@@ -86,6 +86,7 @@ const kept: DemoFacts = {
   bad: rollout('bad', { state: 'rolled-back', receipt }),
   stages: { good: ['internal', 'everyone'], bad: ['internal'] },
   wholePipelines: new Set(['candidate']),
+  acceptance: null,
   peakSessions: 2,
   durationMs: 60_000,
 };

@@ -51,6 +51,12 @@ export interface DemoSummary {
     readonly repeated: number;
   };
   readonly senderLateMs: { readonly p99: number; readonly max: number };
+  /** Of the first build, before its first stage; null: it did not run. */
+  readonly acceptance: {
+    readonly result: string;
+    readonly sentence: string;
+    readonly htmlPath: string;
+  } | null;
   readonly rollouts: readonly DemoRollout[];
   readonly durationMs: number;
 }
@@ -66,6 +72,7 @@ export interface DemoFacts {
   readonly stages: Readonly<Record<string, readonly string[]>>;
   /** Pipelines whose transcripts must hold every word; the old one may miss a tail. */
   readonly wholePipelines: ReadonlySet<string>;
+  readonly acceptance: DemoSummary['acceptance'];
   readonly peakSessions: number;
   readonly durationMs: number;
 }
@@ -101,6 +108,7 @@ export function outcomeOf(facts: DemoFacts): DemoSummary {
     sessions: countBy(records, (record) => record.assignment.upstream),
     engines: countBy(records, (record) => record.model),
     peakSessions: facts.peakSessions,
+    acceptance: facts.acceptance,
     finalLatencyMsP95: latencyByPipeline(records),
     senderLateMs: {
       p99: Math.round(lateMs[Math.ceil(lateMs.length * lateQuantile) - 1] ?? 0),

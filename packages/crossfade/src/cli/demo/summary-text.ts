@@ -17,6 +17,9 @@ export function summaryText(summary: DemoSummary): string {
     ['final latency p95', latencyText(summary)],
     ['probe words', probeText(summary)],
     ['sender lateness', `p99 ${summary.senderLateMs.p99} ms, worst ${summary.senderLateMs.max} ms`],
+    ...(summary.acceptance === null
+      ? []
+      : [['acceptance', `${summary.acceptance.sentence} ${summary.acceptance.htmlPath}`]]),
     ...summary.rollouts.map((rollout) => [`rollout ${rollout.name}`, rolloutText(rollout)]),
     ['took', formatDurationMs(summary.durationMs)],
   );
