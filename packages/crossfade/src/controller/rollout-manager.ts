@@ -1,6 +1,9 @@
 import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
-import { Evaluator } from '@crossfade/sdk/flags/evaluator';
+import { compileRuleset, type CompiledRuleset } from '@crossfade/sdk/flags/compile';
+import { evaluate } from '@crossfade/sdk/flags/evaluate';
+import { explainDecision } from '@crossfade/sdk/flags/explain';
+import { validateRuleset } from '@crossfade/sdk/flags/validate';
 import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { Actor, Command, Witnesses } from '../rollout/commands.ts';
 import { evidenceOfReport } from '../rollout/acceptance-report.ts';
@@ -60,7 +63,7 @@ export class RolloutManager {
   readonly #witnesses: () => Witnesses;
   readonly #targets: readonly NoticeTarget[];
   readonly #log: RolloutLog;
-  readonly #evaluator: Evaluator;
+  #compiled: CompiledRuleset;
   readonly #queue = new CommandQueue();
   readonly #listeners = new Set<(ruleset: Ruleset) => void>();
   readonly #waiters = new Set<() => void>();
@@ -74,7 +77,7 @@ export class RolloutManager {
     this.#witnesses = options.witnesses ?? (() => ({}));
     this.#targets = options.noticeTargets ?? [];
     this.#log = log;
-    this.#evaluator = new Evaluator({ clock: this.#clock, ruleset: log.ruleset });
+    this.#compiled = compileRuleset(validateRuleset(log.ruleset));
     for (const { name, phase } of log.states) {
       if (phase === 'rolling-back') this.#stopRevisions.set(name, log.ruleset.revision);
     }
@@ -174,14 +177,12 @@ export class RolloutManager {
   /** Decides in process: no waiting, no exception; a failure is in the result. */
   decide(flag: string, context?: EvaluationContext): EvaluationResult {
     // Whoever asks here is heard by definition: leases are for evaluators that can be cut off.
-    this.#evaluator.heard();
-    return this.#evaluator.evaluate(flag, context);
+    return evaluate(this.#compiled, flag, context);
   }
 
   /** The whole path of a decision, in words. */
   explain(flag: string, context?: EvaluationContext): string {
-    this.#evaluator.heard();
-    return this.#evaluator.explain(flag, context);
+    return explainDecision(this.#compiled, flag, context, 0);
   }
 
   /** Where one rollout stands, or all of them in the order in which they were applied. */
@@ -330,8 +331,8 @@ export class RolloutManager {
     if (state?.phase !== 'rolling-back') this.#stopRevisions.delete(name);
     else if (!this.#stopRevisions.has(name)) this.#stopRevisions.set(name, this.#log.ruleset.revision);
     const { ruleset } = this.#log;
-    if (ruleset.revision > this.#evaluator.revision) {
-      this.#evaluator.apply(ruleset);
+    if (ruleset.revision > this.#compiled.revision) {
+      this.#compiled = compileRuleset(validateRuleset(ruleset));
       for (const listener of this.#listeners) listener(ruleset);
     }
     this.#wake();
