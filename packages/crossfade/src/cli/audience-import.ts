@@ -58,7 +58,7 @@ export async function importAudience(
   const { mode } = await stat(into);
   await writeFile(`${into}.new`, changed.text, { mode: mode & 0o777 });
   await rename(`${into}.new`, into);
-  const before = new Set(keysOf(changed.before));
+  const before = new Set(keysOf(changed.before, options.attribute));
   const now = new Set(keys);
   return {
     audience,
@@ -95,9 +95,10 @@ function inPlan(text: string, name: string, made: Make): Changed {
   return { text: written, before };
 }
 
-function keysOf(audience: Audience | undefined): readonly unknown[] {
+function keysOf(audience: Audience | undefined, attribute: string): readonly unknown[] {
   const when = audience?.when;
-  return when !== undefined && 'value' in when && Array.isArray(when.value) ? when.value : [];
+  const isList = when !== undefined && 'value' in when && when.attribute === attribute;
+  return isList && Array.isArray(when.value) ? when.value : [];
 }
 
 /** A context from a JSON file, for asking about one user. */
