@@ -8,6 +8,7 @@ const badInput: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'USAGE',
   'CONFIG_INVALID',
   'PLAN_INVALID',
+  'EVIDENCE_INVALID',
   'RULESET_INVALID',
   'QUERY_INVALID',
   'MESSAGE_INVALID',

@@ -286,14 +286,26 @@ function listenAddress(text: string): string {
 }
 
 function replayOf(options: AcceptOptions, caseId: string): string {
-  const { target, spawn, pipeline, behindGateway, profile, seed } = options;
+  const { target, spawn, pipeline, behindGateway, profile, probe, recordings, seed } = options;
+  const quoted = (words: readonly string[]): string => words.map((word) => JSON.stringify(word)).join(' ');
   const system =
     pipeline !== undefined
       ? `--pipeline ${pipeline}${behindGateway === true ? ' --behind-gateway' : ''}`
       : spawn !== undefined
         ? `--spawn ${JSON.stringify(spawn)}`
         : `--target ${target}`;
-  return `crossfade accept ${system} --profile ${profile} --case ${caseId} --seed ${seed}`;
+  const said =
+    recordings === undefined
+      ? probe === 'tone'
+        ? ''
+        : ` --probe ${probe}`
+      : ` --recordings ${JSON.stringify(recordings)}`;
+  const asked = [
+    options.model === undefined ? '' : ` --model ${JSON.stringify(options.model)}`,
+    options.query === undefined ? '' : ` --query ${quoted(options.query)}`,
+    options.scenario === undefined ? '' : ` --scenario ${quoted(options.scenario)}`,
+  ].join('');
+  return `crossfade accept ${system} --profile ${profile}${said}${asked} --case ${caseId} --seed ${seed}`;
 }
 
 async function writeReports(report: AcceptanceReport, options: AcceptOptions): Promise<void> {
