@@ -10,6 +10,7 @@ import {
   shareLowerBound,
   shareUpperBound,
   type Weighted,
+  lnMeanAbove,
 } from './bounds.ts';
 
 describe('the beta function', () => {
@@ -164,5 +165,19 @@ describe('the bound of a capped mean', () => {
     expect(cappedMeanUpperBound([[5_000, 10]], 5_000)).toBeCloseTo(5_000, 0);
     expect(cappedMeanUpperBound([[5_001, 1]], 5_000)).toBeNull();
     expect(lnCapital([[5_001, 1]], 100, 5_000)).toBeNull();
+  });
+});
+
+describe('bets that a mean is above its limit', () => {
+  test('win soon when it is, and never by one value at the limit', () => {
+    expect(lnMeanAbove([[300, 4]], 100)).toBeGreaterThan(Math.log(40) - 1.5);
+    expect(lnMeanAbove([[300, 8]], 100)).toBeGreaterThan(Math.log(40));
+    expect(lnMeanAbove([[100, 1_000]], 100)).toBeCloseTo(0, 10);
+    expect(lnMeanAbove([], 100)).toBeCloseTo(0, 10);
+  });
+
+  test('lose when it is below, and survive any number of zeros', () => {
+    expect(lnMeanAbove([[50, 1_000]], 100)).toBeLessThan(0);
+    expect(Number.isFinite(lnMeanAbove([[0, 100_000]], 100))).toBe(true);
   });
 });

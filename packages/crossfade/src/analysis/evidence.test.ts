@@ -289,6 +289,64 @@ describe('evidence', () => {
     expect(found.sentence).toContain(words);
   });
 
+  const shown = { failWhen: 'shown' } as const;
+
+  test.each<[string, MetricId, EvidenceOptions, readonly (readonly [number, RecordChanges])[], string]>([
+    [
+      'one orphan of many segments',
+      'orphan-rate',
+      { limit: 0.0005 },
+      [
+        [99, segments(10)],
+        [1, segments(10, 1)],
+      ],
+      'inconclusive',
+    ],
+    [
+      'orphans in many sessions',
+      'orphan-rate',
+      { limit: 0.0005 },
+      [
+        [90, segments(10)],
+        [10, segments(10, 1)],
+      ],
+      'failed',
+    ],
+    [
+      'many orphans of a single session',
+      'orphan-rate',
+      { limit: 0.0005 },
+      [
+        [99, segments(10)],
+        [1, segments(10, 9)],
+      ],
+      'inconclusive',
+    ],
+    [
+      'one fault of four not recovered',
+      'recovery-success',
+      { limit: 0.99 },
+      [
+        [3, fault(1)],
+        [1, fault(0)],
+      ],
+      'inconclusive',
+    ],
+    [
+      'three faults of four not recovered',
+      'recovery-success',
+      { limit: 0.99 },
+      [
+        [1, fault(1)],
+        [3, fault(0)],
+      ],
+      'failed',
+    ],
+  ])('blames a build for %s, or does not', (_what, id, options, groups, result) => {
+    expect(evidence(id, { ...options, ...shown }, ...groups).result).toBe(result);
+    expect(evidence(id, options, ...groups).result).toBe('failed');
+  });
+
   test('shows the session-level bound beside the one of segments', () => {
     const { bound, sessionBound } = evidence('orphan-rate', { limit: 0.0005 }, [100, segments(100)]);
 

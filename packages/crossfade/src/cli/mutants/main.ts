@@ -38,6 +38,8 @@ async function lead(): Promise<void> {
   );
   const of = jobs.length;
   const runs: MutantRun[] = [];
+  // Ctrl-C: no further runs, and a table of those that were.
+  process.once('SIGINT', () => void jobs.splice(0));
   const worker = (): Promise<void> =>
     new Promise((resolve) => {
       const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2));
@@ -86,6 +88,8 @@ function dosesOf(mutant: Mutant): readonly Dose[] {
 }
 
 function work(): void {
+  // Ctrl-C reaches the whole group; the run under way is finished.
+  process.on('SIGINT', () => undefined);
   process.on('message', (job: Job) => {
     const mutant = all.find(({ name }) => name === job.mutant) as Mutant;
     void runMutant(mutant, job.dose, job.seed)
