@@ -14,7 +14,12 @@ interface Job {
   readonly mutant: string;
   readonly dose: Dose;
   readonly seed: number;
+  /** Runs that said nothing before this one. */
+  readonly tries: number;
 }
+
+/** A run that says nothing (the machine was too busy for it) is made again so often. */
+const triesMax = 4;
 
 const all: readonly Mutant[] = [...mutants, ...healthy];
 
@@ -34,7 +39,9 @@ else work();
 async function lead(): Promise<void> {
   const chosen = all.filter(({ name }) => values.only === undefined || name.includes(values.only));
   const jobs: Job[] = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1).flatMap((seed) =>
-    chosen.flatMap((mutant): Job[] => dosesOf(mutant).map((dose) => ({ mutant: mutant.name, dose, seed }))),
+    chosen.flatMap((mutant): Job[] =>
+      dosesOf(mutant).map((dose) => ({ mutant: mutant.name, dose, seed, tries: 1 })),
+    ),
   );
   const of = jobs.length;
   const runs: MutantRun[] = [];
@@ -43,18 +50,17 @@ async function lead(): Promise<void> {
   const worker = (): Promise<void> =>
     new Promise((resolve) => {
       const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2));
+      let job = jobs.shift();
       const next = (): void => {
-        const job = jobs.shift();
         if (job === undefined) child.kill();
         else child.send(job);
       };
       child.on('message', (run: MutantRun) => {
-        runs.push(run);
-        const found =
-          run.problem ?? (run.failed.length === 0 ? 'nothing failed' : `failed ${run.failed.join(', ')}`);
-        process.stderr.write(
-          `${runs.length} of ${of}: ${run.mutant} ${run.dose} seed ${run.seed}: ${found} (${Math.round(run.tookMs / 1_000)} s)\n`,
-        );
+        const again = run.problem !== null && job !== undefined && job.tries < triesMax;
+        if (again && job !== undefined) jobs.push({ ...job, tries: job.tries + 1 });
+        else runs.push(run);
+        tell(run, runs.length, of);
+        job = jobs.shift();
         next();
       });
       child.on('exit', () => resolve());
@@ -80,6 +86,13 @@ async function lead(): Promise<void> {
       : `${tableMarkdown(rows)}\n\n${problems.length === 0 ? 'As it must be.' : problems.join('\n')}\n`,
   );
   process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+function tell({ mutant, dose, seed, problem, failed, tookMs }: MutantRun, done: number, of: number): void {
+  const found = problem ?? (failed.length === 0 ? 'nothing failed' : `failed ${failed.join(', ')}`);
+  process.stderr.write(
+    `${done} of ${of}: ${mutant} ${dose} seed ${seed}: ${found} (${Math.round(tookMs / 1_000)} s)\n`,
+  );
 }
 
 /** What is healthy is so in any dose. */

@@ -198,7 +198,7 @@ export const mutantScenarios: readonly Scenario[] = [
   scenario('spaced-remarks', 'One remark every two and a half seconds, at the pace of real time.', {
     speech: { durationMs: [13_500, 13_500], wordsPerUtterance: [2, 3], pauseMs: [2_100, 2_200] },
     frameMs: 100,
-    lanes: 150,
+    lanes: 75,
   }),
   scenario('quick-drops', 'The client loses its network once and goes on where it was.', {
     speech: { durationMs: [4_500, 4_500], wordsPerUtterance: [1, 2], pauseMs: [400, 480] },

@@ -4,6 +4,7 @@ import type { AcceptanceMetricId } from '../../acceptance/metric-ids.ts';
 import { ResumingDriver } from '../../acceptance/resuming-driver.ts';
 import { runAcceptance } from '../../acceptance/run-acceptance.ts';
 import { ToneProbe } from '../../acceptance/tone-probe.ts';
+import type { AcceptanceReport } from '../../acceptance/report.ts';
 import { version } from '../version.ts';
 import { startMutant } from './mutant-target.ts';
 import { type Dose, type Mutant, mutantScenarios } from './mutants.ts';
@@ -56,11 +57,17 @@ export async function runMutant(mutant: Mutant, dose: Dose, seed: number): Promi
       seed,
       failed: withResult('failed'),
       inconclusive: withResult('inconclusive'),
-      problem: report.partial ? report.sentence : null,
+      problem: problemOf(report),
       values: Object.fromEntries(report.metrics.map(({ id, value }) => [id, value])),
       tookMs: report.run.tookMs,
     };
   } finally {
     await target.stop();
   }
+}
+
+/** A run that was cut short, or whose own sender was late, says nothing of the build. */
+function problemOf({ partial, sentence, run }: AcceptanceReport): string | null {
+  if (partial) return sentence;
+  return run.senderWasLate ? `the sender was ${run.senderLateMs.p99} ms late (p99)` : null;
 }
