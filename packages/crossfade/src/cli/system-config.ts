@@ -55,6 +55,8 @@ const outsideUpstreamSchema = z.strictObject({
   url: z.string().regex(/^wss?:\/\/[^\s]+$/, 'expected a ws:// or wss:// address'),
   /** The key itself never stands in a file. */
   keyFromEnv: environmentName.optional(),
+  /** Sent with every handshake; a key belongs in `keyFromEnv`. */
+  headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(1_000)).optional(),
   /** Replaces parameters of the client's query: a vendor's model names are not ours. */
   query: z.record(z.string(), z.string()).optional(),
   /** False for a server whose finals leave out silence. */
@@ -102,6 +104,8 @@ const systemConfigSchema = z
         connectsPerSecondMax: z.int().min(1).max(1_000_000).default(500),
         /** Audio of sessions that are over is removed after this long; their transcripts and records stay. */
         keepAudio: duration.default('7d'),
+        /** And no more of it than this, the oldest first; absent: no limit but the time. */
+        keepAudioMb: z.int().min(128).optional(),
         /** Writes down how far the journal was synced, so that a test knows what a power cut would leave. */
         syncLog: z.boolean().default(false),
         /** A fault on purpose, to see that it is found. */

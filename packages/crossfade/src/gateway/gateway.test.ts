@@ -77,14 +77,19 @@ describe('a healthy upstream', () => {
     });
   });
 
-  test('what the gateway alone should know does not reach the upstream', async () => {
+  test('an upstream gets its own query, headers and key, and nothing that is for the gateway', async () => {
     const control = await upstream();
+    const headers = { Authorization: 'Token theirs', 'x-tenant': 'ours' };
     const { url } = await gateway({
-      upstreams: [{ name: 'control', url: control.url, query: { model: 'theirs' } }],
+      upstreams: [{ name: 'control', url: control.url, query: { model: 'theirs' }, headers }],
     });
     await talk(url({ targetingKey: 'user-1', ack: '0' }), 4);
     expect(control.connections[0]!.url).not.toContain('extra');
     expect(control.connections[0]!.url).toContain('model=theirs');
+    expect(control.connections[0]!.headers).toMatchObject({
+      authorization: 'Token theirs',
+      'x-tenant': 'ours',
+    });
   });
 
   test('Finalize is passed on after the audio before it', async () => {

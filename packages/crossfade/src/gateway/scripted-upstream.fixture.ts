@@ -2,6 +2,7 @@
  * An upstream for tests that hears exactly what is in the audio: sample values are word numbers, so that a lost, repeated
  * or shifted sample shows in the text. What it says, when, and how it breaks is scripted per connection.
  */
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -46,28 +47,37 @@ export interface Script {
   readonly fault?: (connection: number) => Fault | null;
 }
 
+/** One that was asked for, and how much it has heard. */
+export interface Connection {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  samples: number;
+}
+
+const connectionOf = ({ url = '', headers }: IncomingMessage): Connection => ({ url, headers, samples: 0 });
+
 export interface ScriptedUpstream {
   readonly url: string;
-  readonly connections: readonly { readonly url: string; samples: number }[];
+  readonly connections: readonly Connection[];
   /** Every open connection dies without a word. */
   killAll(): void;
   close(): Promise<void>;
 }
 
 export async function startScriptedUpstream(script: Script = {}): Promise<ScriptedUpstream> {
-  const connections: { url: string; samples: number }[] = [];
+  const connections: Connection[] = [];
   const server = new WebSocketServer({
     host: '127.0.0.1',
     port: 0,
     verifyClient: (info, answer) => {
       const fault = script.fault?.(connections.length) ?? null;
       if (fault?.kind !== 'refuse') return answer(true);
-      connections.push({ url: info.req.url ?? '', samples: 0 });
+      connections.push(connectionOf(info.req));
       answer(false, 503, 'busy');
     },
   });
   server.on('connection', (socket, request) => {
-    const connection = { url: request.url ?? '', samples: 0 };
+    const connection = connectionOf(request);
     const fault = script.fault?.(connections.length) ?? null;
     connections.push(connection);
     transcribe(socket, script, fault, connection);

@@ -12,6 +12,7 @@ import type { GatewayLimits } from '../../gateway/limits.ts';
 import type { Upstream } from '../../gateway/upstream.ts';
 import { engineNames } from '../../engines/registry.ts';
 import { openJournal } from '../../journal/file-journal.ts';
+import type { Retention } from '../../journal/retention.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { nodeFs } from '../../journal/journal-fs.ts';
 import { withSyncLog } from '../../journal/sync-log.ts';
@@ -93,6 +94,12 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   };
 }
 
+/** How long and how much audio of sessions that are over is kept. */
+function retentionOf({ gateway: { keepAudio, keepAudioMb } }: SystemConfig): Retention {
+  const maxAgeMs = parseDurationMs(keepAudio);
+  return keepAudioMb === undefined ? { maxAgeMs } : { maxAgeMs, maxBytes: keepAudioMb * 1_048_576 };
+}
+
 /** The limits that a configuration may set. */
 function limitsOf({ gateway }: SystemConfig): Partial<GatewayLimits> {
   const { sessionsMax, connectionsPerAddressMax, connectsPerSecondMax } = gateway;
@@ -102,14 +109,14 @@ function limitsOf({ gateway }: SystemConfig): Partial<GatewayLimits> {
 /** The gateway's journal, with the fault it may have been given. */
 async function journalOf({ config, dataDir }: ChildSettings, log: Logger): Promise<Journal> {
   const { journal: folder, journalSyncs } = dataPaths(dataDir);
-  const { defect, syncLog, keepAudio } = config.gateway;
+  const { defect, syncLog } = config.gateway;
   const journal = await openJournal({
     folder,
     clock: systemClock,
     log,
     fs: defectiveFs(syncLog ? withSyncLog(nodeFs, journalSyncs) : nodeFs, defect),
     ...journalTimes(defect),
-    retention: { maxAgeMs: parseDurationMs(keepAudio) },
+    retention: retentionOf(config),
   });
   return defectiveJournal(journal, defect);
 }
@@ -131,12 +138,15 @@ export function upstreamsOf(
     url: `ws://127.0.0.1:${addresses.pipelinePorts[name]}/v1/listen`,
     models: engineNames,
   }));
-  const outside = config.upstreams.map(({ name, url, keyFromEnv, tiles, query }) => ({
+  const outside = config.upstreams.map(({ name, url, keyFromEnv, tiles, query, headers = {} }) => ({
     name,
     url: new URL(url).pathname === '/' ? new URL('/v1/listen', url).href : url,
     tiles,
     ...(query === undefined ? {} : { query }),
-    ...(keyFromEnv === undefined ? {} : { headers: { Authorization: `Token ${fromEnv(keyFromEnv, env)}` } }),
+    headers: {
+      ...headers,
+      ...(keyFromEnv === undefined ? {} : { Authorization: `Token ${fromEnv(keyFromEnv, env)}` }),
+    },
   }));
   return [...own, ...outside];
 }
