@@ -12,7 +12,7 @@ import { remoteTarget } from '../../acceptance/target.ts';
 import { ToneProbe } from '../../acceptance/tone-probe.ts';
 import { version } from '../version.ts';
 
-/** Enough to certify latency and to see a cut tail, in a quarter of a minute beside the crowd. */
+/** Enough to certify latency and to see a cut tail, in a quarter of a minute, before anybody speaks. */
 const profile: Profile = {
   name: 'demo',
   limitMs: 60_000,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '@crossfade/sdk/core/clock';
 import type { Random } from '@crossfade/sdk/core/random';
+import type { AcceptanceReport } from '../../acceptance/report.ts';
 import type { RolloutStatus } from '../../controller/rollout-status.ts';
 import { createSynthesizer } from '../../engines/flite.ts';
 import { corpus } from '../../engines/speech-corpus.ts';
@@ -128,11 +129,14 @@ class Demo {
   async run(): Promise<DemoSummary> {
     const { tell } = this.#options;
     const client = await ControlClient.forDataFolder(this.#system.dataDir);
+    const report = await this.#accept();
     await this.#watch.open();
     try {
       tell(`${this.#plan.lanes} speakers take their seats.`);
       this.#crowd.start();
-      const good = await this.#firstBuild(client);
+      const good = await this.#rollOut(client, 'demo-streaming.yaml', (name) =>
+        client.accept(name, report, by('the acceptance run of the demo')),
+      );
       const bad = good.state === 'completed' ? await this.#secondBuild(client) : null;
       tell('The speakers finish their sentences.');
       const sessions = await this.#crowd.stop();
@@ -154,20 +158,24 @@ class Demo {
     }
   }
 
-  /** Proof first: the acceptance suite on this very build, beside the crowd that the old one still serves. */
-  async #firstBuild(client: ControlClient): Promise<RolloutStatus> {
+  /** Proof first: the acceptance suite on this very build, before anybody speaks. */
+  async #accept(): Promise<AcceptanceReport> {
     const { clock, seed, signal, tell } = this.#options;
     const { good } = demoPipelines;
-    tell(`Acceptance of ${good}, before anybody gets it: a short form of crossfade accept.`);
     const { acceptPipeline } = await import('./demo-acceptance.ts');
+    tell(`Acceptance of ${good}, before anybody gets it: a short form of crossfade accept.`);
     const url = this.#system.pipelineUrl(good);
-    const { report, htmlPath } = await acceptPipeline(good, url, { clock, seed, signal });
+    let accepted = await acceptPipeline(good, url, { clock, seed, signal });
     signal.throwIfAborted();
+    if (accepted.report.result !== 'passed' && accepted.report.run.senderWasLate) {
+      tell('This machine was too busy to measure. Once more.');
+      accepted = await acceptPipeline(good, url, { clock, seed, signal });
+      signal.throwIfAborted();
+    }
+    const { report, htmlPath } = accepted;
     this.#acceptance = { result: report.result, sentence: report.sentence, htmlPath };
     tell(`${report.sentence} The report: ${htmlPath}`);
-    return this.#rollOut(client, 'demo-streaming.yaml', (name) =>
-      client.accept(name, report, by('the acceptance run of the demo')),
-    );
+    return report;
   }
 
   async #secondBuild(client: ControlClient): Promise<RolloutStatus> {
