@@ -203,24 +203,24 @@ export class Notifier {
     );
   }
 
+  /** Settles in time also when the sender does not listen to its signal. */
   #inTime(item: PendingOutboxItem): Promise<void> {
     return new Promise((resolve, reject) => {
       const abort = new AbortController();
       const give = (reason: Error): void => {
         abort.abort(reason);
+        end();
         reject(reason);
       };
       const stopped = (): void => give(this.#abort.signal.reason as Error);
-      this.#abort.signal.addEventListener('abort', stopped, { once: true });
       const late = (): void => give(new Error(`Expected an answer within ${sendTimeoutMs} ms, got none.`));
       const cancel = this.#options.clock.after(sendTimeoutMs, late);
-      this.#options.sender
-        .send(item, abort.signal)
-        .then(resolve, reject)
-        .finally(() => {
-          cancel();
-          this.#abort.signal.removeEventListener('abort', stopped);
-        });
+      this.#abort.signal.addEventListener('abort', stopped, { once: true });
+      const end = (): void => {
+        cancel();
+        this.#abort.signal.removeEventListener('abort', stopped);
+      };
+      this.#options.sender.send(item, abort.signal).finally(end).then(resolve, reject);
     });
   }
 }

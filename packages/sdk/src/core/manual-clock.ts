@@ -41,6 +41,13 @@ export class ManualClock implements Clock {
     this.#moveTo(endMs);
   }
 
+  /** Until the next task is due, ms; null when nothing waits. */
+  nextInMs(): number | null {
+    let dueMs = Infinity;
+    for (const timer of this.#timers.values()) dueMs = Math.min(dueMs, timer.dueMs);
+    return dueMs === Infinity ? null : Math.max(0, dueMs - this.#monotonicMs);
+  }
+
   /** Steps the wall clock alone, as an administrator or NTP would. */
   stepWall(byMs: number): void {
     this.#wallMs += byMs;

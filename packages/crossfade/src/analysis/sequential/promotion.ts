@@ -31,7 +31,16 @@ export function promotionOf(measurement: Measurement, findings: Findings): Promo
   );
 }
 
-function missingExposure({ question, waiting }: Measurement, { sessions }: Findings): Promotion | null {
+/**
+ * Exposure is of whole sessions: one of which only its first minutes are known has said nothing of its finals, its tail or
+ * its losses, and a short bake would pass before any of them was measured.
+ */
+function wholeSessions({ metrics, sessions }: Findings): Findings['sessions'] {
+  return metrics.find(({ id }) => id === 'error-rate')?.sessions ?? sessions;
+}
+
+function missingExposure({ question, waiting }: Measurement, findings: Findings): Promotion | null {
+  const sessions = wholeSessions(findings);
   const planned = groupThousands(question.plannedSessions);
   if (question.silentMs !== undefined) {
     return {

@@ -1,0 +1,130 @@
+import type { RolloutManager } from '../../packages/crossfade/src/controller/rollout-manager.ts';
+import { verdictRules } from '../../packages/crossfade/src/rollout/verdict.ts';
+import type { RolloutStore } from '../../packages/crossfade/src/store/store.ts';
+import type { SimGateway } from './gateway.ts';
+
+/** A defect on purpose: the simulation must find each, or it finds nothing. */
+export interface Mutant {
+  readonly name: string;
+  /** What the checker says of it. */
+  readonly found: RegExp;
+  /** Changes code that every world shares; answers how to take it back. */
+  readonly plant?: () => () => void;
+  readonly store?: (store: RolloutStore) => RolloutStore;
+  readonly manager?: (manager: RolloutManager) => RolloutManager;
+  readonly gateway?: (gateway: SimGateway) => void;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'promotes on inconclusive',
+    found: /was promoted (by hand )?on (inconclusive|no-data)/,
+    plant: () => plantRule('inconclusive'),
+  },
+  {
+    name: 'promotes on no data',
+    found: /was promoted (by hand )?on no-data/,
+    plant: () => plantRule('no-data'),
+  },
+  {
+    name: 'a lease is ignored',
+    found: /admits to .* after its rollback began/,
+    gateway: (gateway) => {
+      const { evaluator } = gateway;
+      const admit = gateway.admit.bind(gateway);
+      gateway.admit = (flag, nowMs) => {
+        evaluator.heard();
+        return admit(flag, nowMs);
+      };
+    },
+  },
+  {
+    name: 'an event is stored twice',
+    found: /went from|is not the fold|at revision/,
+    store: (store) =>
+      over(store, 'append', async (stream, revision, events, outbox, atMs) =>
+        store.append(
+          stream,
+          revision,
+          events.flatMap((event) => (event.type === 'stage-entered' ? [event, event] : [event])),
+          outbox,
+          atMs,
+        ),
+      ),
+  },
+  {
+    name: 'a notice that did not leave is taken for sent',
+    found: /nobody was told of/,
+    store: (store) => over(store, 'settleOutbox', (id) => store.settleOutbox(id, { is: 'sent' })),
+  },
+  {
+    name: 'notices are forgotten at an append',
+    found: /nobody was told of/,
+    store: (store) =>
+      over(store, 'append', (stream, revision, events, outbox, atMs) =>
+        store.append(stream, revision, events, outbox.slice(1), atMs),
+      ),
+  },
+  {
+    name: 'a restart forgets a rollback',
+    found: /after its rollback began|under revision|is not the fold|at revision|still rolling back/,
+    store: (store) =>
+      over(store, 'read', async (options) =>
+        (await store.read(options)).filter(({ type }) => type !== 'rollback-started'),
+      ),
+  },
+  {
+    name: 'time that nobody saw is baked',
+    found: /observed of/,
+    manager: (manager) => {
+      const tell = manager.tell.bind(manager);
+      manager.tell = (name, command) => {
+        if (command.type !== 'tick') return tell(name, command);
+        const { stop: _, ...tick } = command;
+        return tell(name, { ...tick, healthyMs: 86_400_000 });
+      };
+      return manager;
+    },
+  },
+  {
+    name: 'the judge cannot roll back',
+    found: /is bad, and was promoted|never taken back/,
+    plant: () => {
+      const rules = verdictRules as unknown as Record<string, { exposure: string; promotes: boolean }>;
+      const fail = { ...rules['fail']! };
+      Object.assign(rules['fail']!, { exposure: 'as-planned' });
+      return () => Object.assign(rules['fail']!, fail);
+    },
+  },
+  {
+    name: 'an evaluator is taken for one that acknowledged',
+    found: /acknowledged .* and admits/,
+    manager: (manager) => {
+      const stopRevision = manager.stopRevision.bind(manager);
+      manager.stopRevision = (name) => (stopRevision(name) === null ? null : 0);
+      return manager;
+    },
+  },
+];
+
+function plantRule(verdict: 'inconclusive' | 'no-data'): () => void {
+  const rule = verdictRules[verdict] as { promotes: boolean; bake: string };
+  const before = { ...rule };
+  Object.assign(rule, { promotes: true, bake: 'runs' });
+  return () => Object.assign(rule, before);
+}
+
+/** The same store, one method replaced. */
+function over<Name extends keyof RolloutStore>(
+  store: RolloutStore,
+  name: Name,
+  method: RolloutStore[Name],
+): RolloutStore {
+  return new Proxy(store, {
+    get(target, key) {
+      if (key === name) return method;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
