@@ -1,5 +1,5 @@
 /**
- * The suite's own test: `npm run mutants -- [--json] [--seeds N] [--only NAME] [--workers N]`. Exit 0: every fault is
+ * The suite's own test: `npm run mutants -- [--json] [--seeds N] [--first SEED] [--only NAME] [--workers N]`. Exit 0: every fault is
  * found and nothing else; 1: not so.
  */
 import { fork } from 'node:child_process';
@@ -27,6 +27,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '20' },
+    first: { type: 'string', default: '1' },
     workers: { type: 'string', default: '3' },
     only: { type: 'string' },
   },
@@ -38,7 +39,10 @@ else work();
 /** Hands jobs to workers until none is left, and prints the table. */
 async function lead(): Promise<void> {
   const chosen = all.filter(({ name }) => values.only === undefined || name.includes(values.only));
-  const jobs: Job[] = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1).flatMap((seed) =>
+  const jobs: Job[] = Array.from(
+    { length: Number(values.seeds) },
+    (_, i) => Number(values.first) + i,
+  ).flatMap((seed) =>
     chosen.flatMap((mutant): Job[] =>
       dosesOf(mutant).map((dose) => ({ mutant: mutant.name, dose, seed, tries: 1 })),
     ),
