@@ -19,6 +19,8 @@ import { toneSystem } from '../supervisor/system.fixture.ts';
 
 const kills = Number(process.env['CROSSFADE_CONTROL_KILLS'] ?? 50);
 const seed = Number(process.env['CROSSFADE_SEED'] ?? 1);
+/** A start takes half a second, on a busy machine five. */
+const limitMs = 10_000 * kills;
 const rollouts = ['first', 'second', 'third'] as const;
 const program = fileURLToPath(new URL('../../../bin/crossfade.js', import.meta.url));
 
@@ -96,49 +98,53 @@ async function storeAfterKill(): Promise<{ events: readonly StoredEvent[]; notic
   return { events, notices: rows.map(({ id }) => id) };
 }
 
-test(`a control plane that is killed ${kills} times loses no answered command and takes none twice (seed ${seed})`, async () => {
-  const random = seededRandom(seed);
-  const answers: Asked[] = [];
-  let known: readonly StoredEvent[] = [];
-  for (let run = 0; run < kills; run++) {
-    const running = await startBuilt();
-    const client = await ControlClient.forDataFolder(dataDir);
-    if (run === 0) {
-      for (const name of rollouts) {
-        const by = { actor: 'ana', reason: `${name} begins` };
-        await client.apply({ ...planDocument, name, flag: `flag-${name}` }, by);
-        await client.command(name, 'start', by);
-        await client.command(name, 'waive-acceptance', by);
+test(
+  `a control plane that is killed ${kills} times loses no answered command and takes none twice (seed ${seed})`,
+  { timeout: limitMs },
+  async () => {
+    const random = seededRandom(seed);
+    const answers: Asked[] = [];
+    let known: readonly StoredEvent[] = [];
+    for (let run = 0; run < kills; run++) {
+      const running = await startBuilt();
+      const client = await ControlClient.forDataFolder(dataDir);
+      if (run === 0) {
+        for (const name of rollouts) {
+          const by = { actor: 'ana', reason: `${name} begins` };
+          await client.apply({ ...planDocument, name, flag: `flag-${name}` }, by);
+          await client.command(name, 'start', by);
+          await client.command(name, 'waive-acceptance', by);
+        }
       }
+      let left = 1 + below(random, 25);
+      const gone = once(running, 'exit');
+      await Promise.all(
+        rollouts.map((name) =>
+          steer(client, name, run, random, (asked) => {
+            answers.push(asked);
+            // In the middle of what the two others asked for.
+            if (--left === 0) running.kill('SIGKILL');
+          }),
+        ),
+      );
+      expect((await gone)[1]).toBe('SIGKILL');
+      const { events, notices } = await storeAfterKill();
+      // What was there before is there as it was, and nothing stands between.
+      expect(events.slice(0, known.length)).toEqual(known);
+      expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, at) => at + 1));
+      const wanted = rollouts.flatMap((name) => {
+        const own = events.filter(({ stream }) => stream === name).map(eventOf);
+        return noticesOf(null, own).map(({ id }) => id);
+      });
+      expect(notices.toSorted()).toEqual(wanted.toSorted());
+      known = events;
     }
-    let left = 1 + below(random, 25);
-    const gone = once(running, 'exit');
-    await Promise.all(
-      rollouts.map((name) =>
-        steer(client, name, run, random, (asked) => {
-          answers.push(asked);
-          // In the middle of what the two others asked for.
-          if (--left === 0) running.kill('SIGKILL');
-        }),
-      ),
-    );
-    expect((await gone)[1]).toBe('SIGKILL');
-    const { events, notices } = await storeAfterKill();
-    // What was there before is there as it was, and nothing stands between.
-    expect(events.slice(0, known.length)).toEqual(known);
-    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, at) => at + 1));
-    const wanted = rollouts.flatMap((name) => {
-      const own = events.filter(({ stream }) => stream === name).map(eventOf);
-      return noticesOf(null, own).map(({ id }) => id);
-    });
-    expect(notices.toSorted()).toEqual(wanted.toSorted());
-    known = events;
-  }
-  const taken = new Map<string, number>();
-  for (const { reason } of known.map(eventOf)) taken.set(reason, (taken.get(reason) ?? 0) + 1);
-  const changing = answers.filter(({ changed }) => changed);
-  expect(changing.length).toBeGreaterThan(kills);
-  expect(changing.filter(({ reason }) => taken.get(reason) !== 1)).toEqual([]);
-  // Those that were cut off before their answer as well.
-  expect([...taken].filter(([reason, count]) => /^\w+ \d+[.]\d+$/.test(reason) && count > 1)).toEqual([]);
-});
+    const taken = new Map<string, number>();
+    for (const { reason } of known.map(eventOf)) taken.set(reason, (taken.get(reason) ?? 0) + 1);
+    const changing = answers.filter(({ changed }) => changed);
+    expect(changing.length).toBeGreaterThan(kills);
+    expect(changing.filter(({ reason }) => taken.get(reason) !== 1)).toEqual([]);
+    // Those that were cut off before their answer as well.
+    expect([...taken].filter(([reason, count]) => /^\w+ \d+[.]\d+$/.test(reason) && count > 1)).toEqual([]);
+  },
+);
