@@ -5,9 +5,12 @@
  *
  *   npm run bench:gateway -- --json [--sessions 0] [--rounds 9] [--seconds 2] [--recover 200,2000]
  */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { systemClock } from '../packages/sdk/src/core/clock.ts';
 import { costOf, type Side } from './gateway-cost.ts';
 import { type Role, sampleRate } from './gateway-processes.ts';
@@ -165,6 +168,15 @@ async function migration(count: number): Promise<object> {
   }
 }
 
+/** MB/s of the journal against raw append and fdatasync, and what else bench/journal.ts measures. */
+async function journalFigures(): Promise<object> {
+  const script = fileURLToPath(new URL('./journal.ts', import.meta.url));
+  const execArgv = ['--conditions=source', '--import=tsx', '--expose-gc'];
+  const { stdout } = await promisify(execFile)(process.execPath, [...execArgv, script, '--json']);
+  tell(`journal ${stdout.trim()}`);
+  return JSON.parse(stdout) as object;
+}
+
 /** Nearest rank; NaN without values. */
 function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -179,11 +191,13 @@ const cost = [await compare(100), await compare(20)];
 const recoveries = [];
 for (const count of recover.filter((each) => each > 0)) recoveries.push(await recovery(count));
 const moved = await migration(200);
+const journal = await journalFigures();
 const answer = {
   machine,
   load: { before: loadBefore, after: loadavg()[0] },
   cost,
   recovery: recoveries,
   migration: moved,
+  journal,
 };
 if (isJson) console.log(JSON.stringify(answer));
