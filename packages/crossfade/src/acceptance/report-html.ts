@@ -2,7 +2,7 @@
 import { metricSpecs } from '../analysis/metric-spec.ts';
 import { escaped, factsOf, thresholdText, valueText } from './report-text.ts';
 import type { AcceptanceReport, WorstCase } from './report.ts';
-import { captureMap, faultClasses, latencyPlot, lossPlot, recoveryPlot, tailPlot } from './report-plots.ts';
+import { captureMap, crashesOf, latencyPlot, lossPlot, recoveryPlot, tailPlot } from './report-plots.ts';
 import { style } from './report-style.ts';
 import { timeline } from './report-timeline.ts';
 
@@ -42,11 +42,12 @@ ${report.run.senderWasLate ? '<p class="notice">The machine that spoke was late:
 <section><h2>Verdicts</h2>${verdictTable(report.metrics)}</section>
 ${plots(report)}
 ${faults(report)}
+${observers(report.agreement)}
 ${worstCases(report.worst)}
 <section><h2>What was tested</h2><dl>${factsOf(report)
     .map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`)
     .join('')}</dl></section>
-<section><h2>What was not</h2><ul>${report.notBuilt.map((what) => `<li>${escaped(what)}</li>`).join('')}</ul></section>
+${notTested(report)}
 </main>
 </body>
 </html>
@@ -69,7 +70,8 @@ ${cell('value', valueText(metric, metric.value))}${cell('n', metric.n.toLocaleSt
 <tbody>${rows.join('\n')}</tbody></table>`;
 }
 
-function plots({ plots: data, metrics, trials }: AcceptanceReport): string {
+function plots(report: AcceptanceReport): string {
+  const { plots: data, metrics } = report;
   const valueOf = (id: Metric['id']): number | null =>
     metrics.find((metric) => metric.id === id)?.value ?? null;
   const limitOf = (id: Metric['id']): number => metricSpecs[id].limit ?? 0;
@@ -94,13 +96,13 @@ function plots({ plots: data, metrics, trials }: AcceptanceReport): string {
     ],
     [
       'Audio lost per crash',
-      lossPlot(trials, limitOf('durability-loss')),
+      lossPlot(report, limitOf('durability-loss')),
       'No process was killed in this run.',
       'A bar is one crash: audio said before it that nobody can read after it.',
     ],
     [
       'Recovery by class',
-      recoveryPlot(trials),
+      recoveryPlot(report.faults),
       'No fault was made in this run.',
       legend(['bar', 'recovered'], ['bad', 'not recovered']),
     ],
@@ -123,13 +125,19 @@ function legend(...keys: readonly (readonly [kind: string, words: string])[]): s
 }
 
 /** Faults by class, and each one that was not recovered; all of them are in the JSON. */
-function faults({ trials }: AcceptanceReport): string {
+function faults(report: AcceptanceReport): string {
+  const { trials } = report;
   if (trials.length === 0) return '';
-  const rows = faultClasses(trials).map(
-    ({ fault, count, recovered, worstLossMs }) =>
+  const crashes = crashesOf(report);
+  const worstOf = (fault: string, crash: boolean): string =>
+    crash
+      ? `${Math.max(...crashes.filter((each) => each.fault === fault).map(({ lossMs }) => lossMs)).toLocaleString('en-US')} ms`
+      : '–';
+  const rows = report.faults.map(
+    ({ fault, crash, trials: count, recovered }) =>
       `<tr><th scope="row">${escaped(fault)}</th><td data-name="faults" class="number">${count}</td>
 <td data-name="recovered"><span class="chip ${recovered === count ? 'certified' : 'failed'}">${recovered} of ${count}</span></td>
-<td data-name="audio lost, worst" class="number">${worstLossMs === null ? '–' : `${worstLossMs.toLocaleString('en-US')} ms`}</td></tr>`,
+<td data-name="audio lost, worst" class="number">${worstOf(fault, crash)}</td></tr>`,
   );
   const failed = trials.filter(({ recovered }) => !recovered);
   const list = failed
@@ -138,6 +146,26 @@ function faults({ trials }: AcceptanceReport): string {
   const more = failed.length > failedShownMax ? `<li>and ${failed.length - failedShownMax} more</li>` : '';
   const notRecovered = failed.length === 0 ? '' : `<p>Not recovered:</p><ul>${list.join('')}${more}</ul>`;
   return `<section><h2>Faults</h2><table><thead><tr><th>Class</th><th class="number">Faults</th><th>Recovered</th><th class="number">Audio lost, worst</th></tr></thead><tbody>${rows.join('')}</tbody></table>${notRecovered}</section>`;
+}
+
+/** Where two observers saw the same thing, what each saw. */
+function observers(agreement: AcceptanceReport['agreement']): string {
+  if (agreement.length === 0) return '';
+  const rows = agreement.map(
+    ({ metric, blackBox, whiteBox, agrees, sessions }) =>
+      `<tr><th scope="row">${escaped(capital(metricSpecs[metric].title))}</th>
+<td data-name="from outside" class="number">${escaped(valueText({ id: metric }, blackBox))}</td>
+<td data-name="the target's own" class="number">${escaped(valueText({ id: metric }, whiteBox))}</td>
+<td data-name="sessions" class="number">${sessions.toLocaleString('en-US')}</td>
+<td data-name="they"><span class="chip ${agrees ? 'certified' : 'inconclusive'}">${agrees ? 'agree' : 'differ'}</span></td></tr>`,
+  );
+  return `<section><h2>Two observers</h2><p class="system">What the suite saw from outside, beside the target's own records of the same sessions.</p><table><thead><tr><th>Metric</th><th class="number">From outside</th><th class="number">The target's own</th><th class="number">Sessions</th><th>They</th></tr></thead><tbody>${rows.join('')}</tbody></table></section>`;
+}
+
+function notTested({ notRun, notBuilt }: AcceptanceReport): string {
+  const items = [...notRun.map(({ scenario, why }) => `${scenario}: ${why}`), ...notBuilt];
+  if (items.length === 0) return '';
+  return `<section><h2>What was not tested</h2><ul>${items.map((what) => `<li>${escaped(what)}</li>`).join('')}</ul></section>`;
 }
 
 function worstCases(cases: readonly WorstCase[]): string {

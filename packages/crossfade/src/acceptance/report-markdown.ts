@@ -28,6 +28,8 @@ export function reportMarkdown(report: AcceptanceReport): string {
     ...(trials.length === 0
       ? []
       : ['', '## Faults', '', table(['Trial', 'Fault', 'Process', 'Recovered', 'Audio lost'], trials)]),
+    ...(report.agreement.length === 0 ? [] : ['', '## Two observers', '']),
+    ...report.agreement.map(({ metric, sentence }) => `- ${metric}: ${escaped(sentence)}`),
     ...(report.worst.length === 0 ? [] : ['', '## Worst cases', '']),
     ...report.worst.map(
       ({ id, why, replay }) =>
@@ -41,8 +43,9 @@ export function reportMarkdown(report: AcceptanceReport): string {
       factsOf(report).map((fact) => row(fact)),
     ),
     '',
-    '## What was not',
+    '## What was not tested',
     '',
+    ...report.notRun.map(({ scenario, why }) => `- ${escaped(scenario)}: ${escaped(why)}`),
     ...report.notBuilt.map((what) => `- ${what}`),
     '',
   ].join('\n');

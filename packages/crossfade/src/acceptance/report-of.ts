@@ -59,10 +59,9 @@ export function reportOf(findings: RunFindings): AcceptanceReport {
       reached: !short.includes(metric.id),
       waiver: requirement.waivers.find((waiver) => waiver.metric === metric.id)?.reason ?? null,
     })),
-    trials: trials.map(({ id, fault, isCrash, process: name, recovered, lossMs, failure }) => ({
+    trials: trials.map(({ id, fault, process: name, recovered, lossMs, failure }) => ({
       id,
       fault,
-      crash: isCrash,
       process: name,
       recovered,
       lossMs: Math.round((lossMs ?? 0) * 10) / 10,

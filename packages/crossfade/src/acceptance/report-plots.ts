@@ -69,8 +69,8 @@ export function tailPlot(tailsMs: readonly number[], limitMs: number): string {
 }
 
 /** What each crash cost, the worst named. */
-export function lossPlot(trials: AcceptanceReport['trials'], limitMs: number): string {
-  const crashes = trials.filter(({ crash }) => crash);
+export function lossPlot(report: Pick<AcceptanceReport, 'trials' | 'faults'>, limitMs: number): string {
+  const crashes = crashesOf(report);
   if (crashes.length === 0) return '';
   const worstMs = Math.max(...crashes.map(({ lossMs }) => lossMs));
   const highest = Math.max(limitMs * 1.2, worstMs);
@@ -94,38 +94,22 @@ export function lossPlot(trials: AcceptanceReport['trials'], limitMs: number): s
   );
 }
 
-/** Faults of one class. */
-export interface FaultClass {
-  readonly fault: string;
-  readonly count: number;
-  readonly recovered: number;
-  /** Of the worst crash; null: nothing crashed. */
-  readonly worstLossMs: number | null;
-}
-
-/** Classes in the order in which they came. */
-export function faultClasses(trials: AcceptanceReport['trials']): readonly FaultClass[] {
-  const classes = new Map<string, FaultClass>();
-  for (const { fault, crash, recovered, lossMs } of trials) {
-    const so = classes.get(fault) ?? { fault, count: 0, recovered: 0, worstLossMs: null };
-    classes.set(fault, {
-      fault,
-      count: so.count + 1,
-      recovered: so.recovered + (recovered ? 1 : 0),
-      worstLossMs: crash ? Math.max(so.worstLossMs ?? 0, lossMs) : so.worstLossMs,
-    });
-  }
-  return [...classes.values()];
+/** Trials in which a process was killed: they alone cost audio. */
+export function crashesOf({
+  trials,
+  faults,
+}: Pick<AcceptanceReport, 'trials' | 'faults'>): AcceptanceReport['trials'] {
+  const crashes = new Set(faults.filter(({ crash }) => crash).map(({ fault }) => fault));
+  return trials.filter(({ fault }) => crashes.has(fault));
 }
 
 /** A row per class of fault: recovered, and not. */
-export function recoveryPlot(trials: AcceptanceReport['trials']): string {
-  const classes = faultClasses(trials);
+export function recoveryPlot(classes: AcceptanceReport['faults']): string {
   if (classes.length === 0) return '';
   const rowHeight = 20;
   const labels = 140;
-  const room = width - labels - 60;
-  const rows = classes.map(({ fault, count, recovered }, i) => {
+  const room = width - labels - 78;
+  const rows = classes.map(({ fault, trials: count, recovered }, i) => {
     const y = top + i * rowHeight;
     const good = (recovered / count) * room;
     const bad = recovered === count ? '' : rect(labels + good, y, room - good, 12, 'bad');

@@ -33,7 +33,7 @@ svg .bar { fill: var(--bar); } svg .bad { fill: var(--bad); } svg .quiet { fill:
 svg .frame { stroke: var(--line); } svg .limit { stroke: var(--bad); stroke-dasharray: 4 3; } svg .mark { stroke: var(--ink); }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); } svg .label { fill: var(--ink); paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
 .legend { margin: 6px 0 0; font-size: 13px; color: var(--soft); } .key { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 4px 0 10px; } .key:first-child { margin-left: 0; } .key.bar { background: var(--bar); } .key.bad { background: var(--bad); } .key.quiet { background: var(--quiet); }
-details svg { max-width: 680px; }
+details svg { max-width: 520px; }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px; margin-bottom: 10px; }
 summary { cursor: pointer; }
 .finals { margin: 8px 0; padding-left: 20px; font-size: 13px; } .finals span { color: var(--soft); }

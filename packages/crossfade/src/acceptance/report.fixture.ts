@@ -60,7 +60,6 @@ export function exampleReport(changes: Partial<AcceptanceReport> = {}): Acceptan
       {
         id: 'gateway-crash-twice-1',
         fault: 'crash-twice',
-        crash: true,
         process: 'gateway',
         recovered: false,
         lossMs: 41.5,

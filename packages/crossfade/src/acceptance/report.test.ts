@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -19,6 +20,22 @@ describe('the report', () => {
     const report = exampleReport();
     expect(isIntact(report)).toBe(true);
     expect(isIntact({ ...report, run: { ...report.run, seed: 2 } })).toBe(false);
+  });
+});
+
+describe('the published example', () => {
+  const folder = '../../../../docs/examples/';
+  const report = reportSchema.parse(
+    JSON.parse(readFileSync(new URL(`${folder}acceptance-certify.json`, import.meta.url), 'utf8')),
+  );
+
+  it('is a certified build, as the suite wrote it', () => {
+    expect(isIntact(report)).toBe(true);
+    expect(report.metrics.map(({ result }) => result)).toEqual(Array(8).fill('certified'));
+  });
+
+  it('is shown by the page of today; `vitest -u` writes it anew', async () => {
+    await expect(reportHtml(report)).toMatchFileSnapshot(`${folder}acceptance-certify.html`);
   });
 });
 

@@ -40,7 +40,6 @@ const worstCase = z.object({
 const trial = z.object({
   id: z.string(),
   fault: z.string(),
-  crash: z.boolean().describe('A process was killed: the trial counts for durability too.'),
   process: z.string(),
   recovered: z.boolean(),
   lossMs: ms,
