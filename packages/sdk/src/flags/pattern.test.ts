@@ -57,13 +57,24 @@ const text = fc
   .array(fc.constantFrom('a', 'b', 'c', 'é', '😀', '1', '_', ' ', '.', '\n', '\ud800'), { maxLength: 8 })
   .map((parts) => parts.join(''));
 
+function compiledOrTooLong(source: string): ((text: string) => boolean) | undefined {
+  try {
+    return compilePattern(source);
+  } catch (error) {
+    if (/at most (500 steps|512 characters)/.test((error as Error).message)) return undefined;
+    throw error;
+  }
+}
+
 test('answers what ECMAScript answers, for every pattern of the subset', () => {
   fc.assert(
     fc.property(tree, fc.array(text, { minLength: 4, maxLength: 4 }), (source, texts) => {
       const native = new RegExp(source, 'u');
-      const ours = compilePattern(source);
+      const ours = compiledOrTooLong(source);
+      // Written out, one pattern in some thousands has more steps than we take; another one is drawn then.
+      fc.pre(ours !== undefined);
       for (const one of texts)
-        expect(ours(one), `/${source}/u on ${JSON.stringify(one)}`).toBe(native.test(one));
+        expect(ours?.(one), `/${source}/u on ${JSON.stringify(one)}`).toBe(native.test(one));
     }),
     { numRuns: 2_000 },
   );
