@@ -18,6 +18,8 @@ export interface RolloutStatus {
   readonly stage: StageStatus | null;
   readonly stages: readonly string[];
   readonly epoch: number;
+  /** The plan's gates, and what settled each so far. */
+  readonly gates: readonly GateStatus[];
   /** Why it does not move right now, in one sentence; null while it does. */
   readonly holding: string | null;
   /** What opened the first stage, and what a person waived; null before. */
@@ -34,6 +36,15 @@ export interface AcceptanceStatus {
   /** Null: opened by a waiver alone. */
   readonly evidence: AcceptanceEvidence | null;
   readonly waivers: readonly Waiver[];
+}
+
+export interface GateStatus {
+  readonly metric: string;
+  readonly requires: string;
+  /** Stage at which live evidence must prove it; null: acceptance evidence or a waiver. */
+  readonly liveAtStage: string | null;
+  /** Null: nothing yet. */
+  readonly settledBy: 'live' | 'acceptance' | 'waiver' | null;
 }
 
 export interface StageStatus {

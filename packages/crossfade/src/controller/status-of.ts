@@ -1,5 +1,6 @@
 import { requiredOf } from '../rollout/evidence-problem.ts';
 import type { Plan } from '../rollout/plan.ts';
+import { settledBy } from '../rollout/acceptance.ts';
 import { receiptOf } from '../rollout/receipt.ts';
 import { isExposed, type RolloutState } from '../rollout/state.ts';
 import type { ReceiptStatus, RolloutStatus, StageStatus } from './rollout-status.ts';
@@ -18,6 +19,12 @@ export function statusOf(state: RolloutState, nowMs: number): RolloutStatus {
     stage: stageOf(state),
     stages: plan.stages.map(({ name }) => name),
     epoch: state.epoch,
+    gates: plan.gates.map((gate) => ({
+      metric: gate.metric,
+      requires: gate.requires,
+      liveAtStage: gate.liveAtStage ?? null,
+      settledBy: settledBy(state, gate),
+    })),
     holding: holdingOf(state),
     acceptance: state.acceptance,
     verdict: state.judged?.judgement.verdict ?? null,

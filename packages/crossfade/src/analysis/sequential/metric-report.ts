@@ -1,5 +1,12 @@
 /** What is said of one metric at one moment: values, interval, evidence, proof and state. Plain data for page and log. */
-import { formatValue, groupThousands, type MetricId, metricIds, metricSpecs } from '../metric-spec.ts';
+import {
+  formatValue,
+  groupThousands,
+  isWithin,
+  type MetricId,
+  metricIds,
+  metricSpecs,
+} from '../metric-spec.ts';
 import { blockMinutes, blocksMin } from './block-differences.ts';
 import type { MetricSetup } from './epoch-sums.ts';
 import {
@@ -167,6 +174,12 @@ function shownLimit({ metric, limitMs }: MetricSetup): number | null {
   if (shape === 'p95') return limitMs ?? null;
   if (shape === 'good-share') return 1 - metric.limit;
   return unit === 'per-10000' ? metric.limit * 10_000 : metric.limit;
+}
+
+/** Whether a shown value is on the good side of a shown limit. */
+export function isWithinShown(id: SequentialMetricId, value: number, limit: number): boolean {
+  const metricId = metricIdOf(id);
+  return metricId === undefined ? value <= limit : isWithin(metricId, value, limit);
 }
 
 const ownTitles: Partial<Record<SequentialMetricId, string>> = {

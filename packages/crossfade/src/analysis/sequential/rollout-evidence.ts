@@ -55,6 +55,9 @@ export interface RolloutEvidenceJson {
 export interface Health {
   /** Candidate sessions by the build that their pipeline named. */
   readonly builds: Readonly<Record<string, number>>;
+  /** Candidate sessions that failed, and of these those whose pipeline died, stalled or refused. */
+  readonly failed: number;
+  readonly gone: number;
   /** Sessions of either arm whose user did not get all: audio lost, orphans or duplicates shown. */
   readonly harmed: number;
   readonly lostMs: number;
@@ -67,6 +70,8 @@ export interface Health {
 
 const noHealth: Health = {
   builds: {},
+  failed: 0,
+  gone: 0,
   harmed: 0,
   lostMs: 0,
   orphans: 0,
@@ -288,7 +293,9 @@ function healthAfter(before: Health, record: SessionRecord): Health {
     assignment.arm === 'candidate'
       ? record.pipeline.attempts.find(({ upstream }) => upstream === assignment.upstream)?.build
       : undefined;
-  if (!isHarmed && build === undefined) return before;
+  const { failed: hasFailed, deaths, stalls, refusals } = record.pipeline;
+  const failed = assignment.arm === 'candidate' && hasFailed ? 1 : 0;
+  if (!isHarmed && build === undefined && failed === 0) return before;
   const counted =
     build === undefined ||
     (!Object.hasOwn(before.builds, build) && Object.keys(before.builds).length >= buildsMax)
@@ -297,6 +304,8 @@ function healthAfter(before: Health, record: SessionRecord): Health {
   return {
     ...before,
     builds: counted,
+    failed: before.failed + failed,
+    gone: before.gone + (failed === 1 && deaths + stalls + refusals > 0 ? 1 : 0),
     harmed: before.harmed + (isHarmed ? 1 : 0),
     lostMs: before.lostMs + lostMs,
     orphans: before.orphans + user.orphans,

@@ -5,7 +5,14 @@ import type { VerdictKind } from '../verdict.ts';
 import type { MetricSetup } from './epoch-sums.ts';
 import { deadCandidate, type GuardFinding, silentCandidate } from './guards.ts';
 import { measure, MeasuredEvidence, type Measurement, type Question } from './measurement.ts';
-import { blockReport, formatEvidence, metricReport, type MetricReport } from './metric-report.ts';
+import {
+  blockReport,
+  formatEvidence,
+  isWithinShown,
+  metricReport,
+  type MetricReport,
+  titleOf,
+} from './metric-report.ts';
 import { promotionOf } from './promotion.ts';
 import { type Mismatch, mismatchOf } from './ratio-mismatch.ts';
 import type { EvidenceSetup, RolloutEvidence } from './rollout-evidence.ts';
@@ -69,9 +76,10 @@ export function judgeMeasured(
   );
   const roll = rollEvidence([new MeasuredEvidence(setups, measurement)], options);
   const isCrossed = roll.lnE >= lnThreshold;
-  const metrics = reports(setups, measurement, { roll, isCrossed });
+  const culprit = isCrossed ? culpritOf(setups, measurement, roll) : null;
+  const metrics = reports(setups, measurement, { roll, culprit });
   const base = {
-    culprit: isCrossed ? roll.culprit : null,
+    culprit,
     guard: null,
     broken: null,
     sharedIncident: false,
@@ -83,8 +91,7 @@ export function judgeMeasured(
   };
   const guard = guardOf(measurement);
   if (guard !== null) return { ...base, verdict: 'fail', guard: guard.guard, sentence: guard.sentence };
-  if (isCrossed)
-    return { ...base, verdict: 'fail', sentence: failSentence(metrics, roll, lnThreshold, question) };
+  if (isCrossed) return { ...base, verdict: 'fail', sentence: failSentence(base, roll, question) };
   const mismatch = brokenBy(measurement);
   if (mismatch !== null) return { ...base, verdict: 'invalid', ...mismatch };
   // Of this epoch alone: a new one begins after a hold, and what was must not hold it again.
@@ -94,6 +101,46 @@ export function judgeMeasured(
     return { ...base, verdict: 'inconclusive', sharedIncident: true, sentence };
   }
   return { ...base, ...promotionOf(measurement, { roll, metrics, sessions: base.sessions }) };
+}
+
+/** They count a session that failed, whatever it failed of. */
+const summaries: ReadonlySet<SequentialMetricId> = new Set(['error-rate', 'early-failure']);
+
+/** What says most of a fault comes first: an orphan misses audio and often a tail too, and not the other way round. */
+const tellingOrder: readonly SequentialMetricId[] = [
+  'orphan-rate',
+  'duplicate-artifacts',
+  'capture-completeness',
+];
+
+function rankOf(id: SequentialMetricId): number {
+  const rank = tellingOrder.indexOf(id);
+  return rank < 0 ? tellingOrder.length : rank;
+}
+
+/**
+ * The metric that is named: the one with the largest part of the evidence. Where that only says that sessions failed,
+ * and not because their pipeline was gone, it is what most of them failed of: beyond its own limit, and control is not.
+ */
+function culpritOf(
+  setups: readonly MetricSetup[],
+  measurement: Measurement,
+  roll: RollEvidence,
+): SequentialMetricId | null {
+  const { failed, gone } = measurement.health;
+  const leader = roll.culprit;
+  if (leader === null || !summaries.has(leader) || 2 * gone >= failed) return leader;
+  const sessionsWith = (id: SequentialMetricId): number =>
+    measurement.metrics.find((metric) => metric.id === id)?.limit?.[1] ?? 0;
+  const [found] = reports(setups, measurement, { roll, culprit: null })
+    .filter(({ id, roles }) => !summaries.has(id) && roles.includes('guardrail'))
+    .filter(({ id, candidate, control, limit }) => {
+      const isBeyond = (value: number | null): boolean =>
+        value !== null && limit !== null && !isWithinShown(id, value, limit);
+      return isBeyond(candidate) && !isBeyond(control);
+    })
+    .toSorted((a, b) => sessionsWith(b.id) - sessionsWith(a.id) || rankOf(a.id) - rankOf(b.id));
+  return found?.id ?? leader;
 }
 
 /** Why the two arms cannot be compared; null when they can. */
@@ -130,13 +177,13 @@ function guardOf({ guards, share, question }: Measurement): GuardFinding | null 
 }
 
 function failSentence(
-  metrics: readonly MetricReport[],
+  { metrics, culprit, lnThreshold }: Pick<SequentialVerdict, 'metrics' | 'culprit' | 'lnThreshold'>,
   roll: RollEvidence,
-  lnThreshold: number,
   { hasRandomControl }: Question,
 ): string {
-  const report = metrics.find(({ id }) => id === roll.culprit);
-  const odds = `evidence ${formatEvidence(roll.lnE)}, acted at ${formatEvidence(lnThreshold)}`;
+  const report = metrics.find(({ id }) => id === culprit);
+  const leads = roll.culprit === null || roll.culprit === culprit ? '' : `, led by ${titleOf(roll.culprit)}`;
+  const odds = `evidence ${formatEvidence(roll.lnE)}${leads}, acted at ${formatEvidence(lnThreshold)}`;
   const alone = hasRandomControl ? '' : '; judged by its limits alone, without a random control';
   return report === undefined ? `${odds}.` : `${report.sentence}; ${odds}${alone}.`;
 }
@@ -144,14 +191,14 @@ function failSentence(
 function reports(
   setups: readonly MetricSetup[],
   { question, metrics, blocks }: Measurement,
-  { roll, isCrossed }: { readonly roll: RollEvidence; readonly isCrossed: boolean },
+  { roll, culprit }: { readonly roll: RollEvidence; readonly culprit: SequentialMetricId | null },
 ): readonly MetricReport[] {
   return setups.flatMap((setup) => {
     const { id } = setup.metric;
     const rolled = roll.metrics.find((metric) => metric.id === id);
     if (rolled === undefined) return [];
     const { epoch, plannedSessions, hasRandomControl } = question;
-    const isCulprit = isCrossed && roll.culprit === id;
+    const isCulprit = culprit === id;
     const options = { roll: rolled, isCulprit, epoch, plannedSessions, hasRandomControl };
     const measured = metrics.find((metric) => metric.id === id);
     if (measured !== undefined) return [metricReport(setup, measured, options)];

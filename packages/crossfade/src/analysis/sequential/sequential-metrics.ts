@@ -89,7 +89,8 @@ export const sequentialMetrics: readonly SequentialMetric[] = [
     marginReason:
       'a tenth more errors drift in with any week; errors cluster, so proof of less than a quarter takes weeks',
     score: { kind: 'saturating', halfAt: 1 },
-    unitMax: 100,
+    // Live, a session is asked once: it failed or it did not.
+    unitMax: 1,
     proof: 'no-worse',
     weight: 1,
     window: 'ended',
@@ -307,7 +308,7 @@ export interface Baseline {
  */
 export const defaultBaselines: Readonly<Record<SequentialMetricId, Baseline>> = {
   'early-failure': { ratio: 0.002, scoreMean: 0.002, damage: 1 },
-  'error-rate': { ratio: 0.005, scoreMean: 0.02, damage: 2 },
+  'error-rate': { ratio: 0.005, scoreMean: 0.0025, damage: 1 },
   'capture-completeness': { ratio: 1e-4, scoreMean: 0.002, damage: 5 },
   'orphan-rate': { ratio: 1.5e-4, scoreMean: 0.003, damage: 2 },
   'finalization-latency': { ratio: 0.05, scoreMean: 0.05, damage: 1, p95Ms: 1_200 },

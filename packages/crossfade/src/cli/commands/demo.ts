@@ -17,6 +17,7 @@ interface DemoCommandOptions {
   readonly seed: number;
   readonly defect: DemoDefect;
   readonly bake: string;
+  readonly onlyDefect?: boolean;
   readonly keep?: boolean;
 }
 
@@ -50,6 +51,7 @@ export function addDemo(program: Command, io: CommandIo): void {
         .default('slow-finals'),
     )
     .option('--bake <duration>', `real time that stands for a bake of ${planBake}`, '14s')
+    .option('--only-defect', 'leave the good build out: only the bad one is rolled out, and taken back')
     .option('--keep', 'keep the data folder with logs, journal and records')
     .action(async (options: DemoCommandOptions) => {
       const { runDemo } = await import('../demo/run-demo.ts');
@@ -60,6 +62,7 @@ export function addDemo(program: Command, io: CommandIo): void {
         ...(options.sessions === undefined ? {} : { lanes: options.sessions }),
         seed: options.seed,
         defect: options.defect,
+        onlyDefect: options.onlyDefect === true,
         keep: options.keep === true,
         bakeClockSpeed: parseDurationMs(planBake) / bakeMs(options.bake),
         clock: systemClock,

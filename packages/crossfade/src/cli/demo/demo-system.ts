@@ -3,9 +3,16 @@ import type { DefectName } from '../../pipelines/defects.ts';
 import { parseSystemConfig, type SystemConfig } from '../system-config.ts';
 import type { DemoEngines } from './engine-choice.ts';
 
-/** Defects that a demo can show: the judge sees both in the session records. */
-export const demoDefects = ['slow-finals', 'lost-frames'] as const satisfies readonly DefectName[];
-export type DemoDefect = (typeof demoDefects)[number];
+/** Defects that a demo can show, and what the judge may name for each. */
+export const demoCulprits = {
+  'slow-finals': ['finalization-latency', 'stop-latency'],
+  'lost-frames': ['capture-completeness'],
+  orphans: ['orphan-rate'],
+  'crash-loop': ['dead-candidate', 'error-rate', 'early-failure'],
+} as const satisfies Record<DefectName, readonly string[]>;
+
+export type DemoDefect = keyof typeof demoCulprits;
+export const demoDefects = Object.keys(demoCulprits) as readonly DemoDefect[];
 
 /** The pipelines of the demo, in the order in which they serve. */
 export const demoPipelines = { old: 'legacy', good: 'streaming', bad: 'streaming-next' } as const;

@@ -47,6 +47,7 @@ function rollout(name: string, changes: Partial<RolloutStatus>): RolloutStatus {
     stage: null,
     stages: ['internal'],
     epoch: 1,
+    gates: [{ metric: 'missed-tail', requires: 'certified', liveAtStage: 'half', settledBy: 'live' }],
     acceptance: null,
     holding: null,
     verdict: null,
@@ -63,7 +64,13 @@ const receipt: ReceiptStatus = {
   policy: 'migrate',
   reason: 'too slow',
   actor: 'judge',
-  evidence: null,
+  evidence: {
+    verdict: 'fail',
+    sentence: 'finals are late',
+    culprit: 'finalization-latency',
+    evidence: [],
+    sessions: { candidate: 9, control: 9 },
+  },
   rolledBackAtMs: 1,
   admissionStoppedAtMs: 2,
   admissionStoppedBy: 'acknowledgement',
@@ -84,6 +91,7 @@ const kept: DemoFacts = {
   records: [recordOf({ id: 'a' }), drained],
   good: rollout('good', {}),
   bad: rollout('bad', { state: 'rolled-back', receipt }),
+  culprits: ['finalization-latency'],
   stages: { good: ['internal', 'everyone'], bad: ['internal'] },
   wholePipelines: new Set(['candidate']),
   acceptance: null,
@@ -143,6 +151,20 @@ describe('the outcome of a demo', () => {
     ],
     ['a bad build that was not rolled out', { bad: null }, /was not rolled out/],
     ['a bad build that went through', { bad: rollout('bad', {}) }, /is completed, not rolled back/],
+    [
+      'a gate that was to be proven live and was waived',
+      {
+        good: rollout('good', {
+          gates: [{ metric: 'missed-tail', requires: 'certified', liveAtStage: 'half', settledBy: 'waiver' }],
+        }),
+      },
+      /missed-tail was to be proven live, and is not/,
+    ],
+    [
+      'another culprit than the defect',
+      { culprits: ['orphan-rate'] },
+      /named finalization-latency, expected orphan-rate/,
+    ],
     ['a receipt that is open', { bad: badWith({ completedAtMs: null }) }, /receipt is not closed/],
     ['a receipt with nothing in flight', { bad: badWith({ sessions: [] }) }, /names no session/],
     [

@@ -14,9 +14,13 @@ export interface DemoRollout {
   /** Stages that it entered, in order. */
   readonly stages: readonly string[];
   readonly receipt?: DemoReceipt;
+  /** Gate to what settled it. */
+  readonly gates: Readonly<Record<string, 'live' | 'acceptance' | 'waiver' | null>>;
 }
 
 export interface DemoReceipt {
+  /** The metric or the guard that the judge named; null when a person rolled back. */
+  readonly culprit: string | null;
   readonly reason: string;
   readonly actor: string;
   readonly sessions: number;
@@ -65,9 +69,12 @@ export interface DemoFacts {
   readonly sessions: readonly DemoSession[];
   /** The gateway's records, one for each session. */
   readonly records: readonly SessionRecord[];
-  readonly good: RolloutStatus;
+  /** Null: it was left out. */
+  readonly good: RolloutStatus | null;
   /** Null: it did not begin, because the first one did not complete. */
   readonly bad: RolloutStatus | null;
+  /** What the judge may name as the fault of the bad build. */
+  readonly culprits: readonly string[];
   /** By rollout, the stages that its audit names. */
   readonly stages: Readonly<Record<string, readonly string[]>>;
   /** Pipelines whose transcripts must hold every word; the old one may miss a tail. */
@@ -98,7 +105,7 @@ export function outcomeOf(facts: DemoFacts): DemoSummary {
     ...unrecorded.problems,
     ...sessionProblems(sessions),
     ...goodProblems(good),
-    ...badProblems(bad, records),
+    ...badProblems(bad, records, facts.culprits),
   ];
   return {
     ok: problems.length === 0,
@@ -114,9 +121,9 @@ export function outcomeOf(facts: DemoFacts): DemoSummary {
       p99: Math.round(lateMs[Math.ceil(lateMs.length * lateQuantile) - 1] ?? 0),
       max: Math.round(lateMs.at(-1) ?? 0),
     },
-    rollouts: [good, ...(bad === null ? [] : [bad])].map((status) =>
-      rolloutOf(status, facts.stages[status.name] ?? []),
-    ),
+    rollouts: [good, bad]
+      .filter((status) => status !== null)
+      .map((status) => rolloutOf(status, facts.stages[status.name] ?? [])),
     durationMs: Math.round(facts.durationMs),
   };
 }
@@ -176,21 +183,32 @@ function sessionProblems(sessions: readonly DemoSession[]): readonly string[] {
   return [`${failed.length} sessions did not end in order, the first: ${first.spoken.failure}.`];
 }
 
-function goodProblems(good: RolloutStatus): readonly string[] {
-  return good.state === 'completed' ? [] : [`The good build is ${good.state}, not completed.`];
+function goodProblems(good: RolloutStatus | null): readonly string[] {
+  if (good === null) return [];
+  if (good.state !== 'completed') return [`The good build is ${good.state}, not completed.`];
+  const open = good.gates.filter(
+    ({ liveAtStage, settledBy }) => liveAtStage !== null && settledBy !== 'live',
+  );
+  return open.map(({ metric }) => `${metric} was to be proven live, and is not.`);
 }
 
 /** The receipt must be closed and name every session that was open on the bad build when it was taken back. */
-function badProblems(bad: RolloutStatus | null, records: readonly SessionRecord[]): readonly string[] {
+function badProblems(
+  bad: RolloutStatus | null,
+  records: readonly SessionRecord[],
+  culprits: readonly string[],
+): readonly string[] {
   if (bad === null) return ['The second build was not rolled out.'];
   const { receipt } = bad;
   if (bad.state !== 'rolled-back' || receipt === null)
     return [`The bad build is ${bad.state}, not rolled back.`];
+  const culprit = receipt.evidence?.culprit ?? 'nothing';
   const named = new Set(receipt.sessions.map(({ sessionId }) => sessionId));
   const open = receipt.sessions.filter(({ outcome }) => outcome === 'open').length;
   const drained = records.filter((record) => record.drain?.id === receipt.drainId);
   const unnamed = drained.filter(({ sessionId }) => !named.has(sessionId)).length;
   return [
+    ...(culprits.includes(culprit) ? [] : [`The judge named ${culprit}, expected ${culprits.join(' or ')}.`]),
     ...(receipt.completedAtMs === null ? ['The receipt is not closed.'] : []),
     ...(receipt.sessions.length === 0 ? ['The receipt names no session: none was in flight.'] : []),
     ...(open > 0 ? [`The receipt lists ${open} sessions as still open.`] : []),
@@ -217,15 +235,29 @@ function probeOf({ sessions, records, wholePipelines }: DemoFacts): DemoSummary[
   return probe;
 }
 
-function rolloutOf({ name, state, receipt }: RolloutStatus, stages: readonly string[]): DemoRollout {
-  if (receipt === null) return { name, state, stages };
-  const { reason, actor, sessions, samplesLost, unacknowledged, unreported } = receipt;
+function rolloutOf(
+  { name, state, receipt, gates: all }: RolloutStatus,
+  stages: readonly string[],
+): DemoRollout {
+  const gates = Object.fromEntries(all.map(({ metric, settledBy }) => [metric, settledBy]));
+  if (receipt === null) return { name, state, stages, gates };
+  const { reason, actor, sessions, samplesLost, unacknowledged, unreported, evidence } = receipt;
   const outcomes = countBy(sessions, ({ outcome }) => outcome);
   return {
     name,
     state,
     stages,
-    receipt: { reason, actor, sessions: sessions.length, outcomes, samplesLost, unacknowledged, unreported },
+    gates,
+    receipt: {
+      culprit: evidence?.culprit ?? null,
+      reason,
+      actor,
+      sessions: sessions.length,
+      outcomes,
+      samplesLost,
+      unacknowledged,
+      unreported,
+    },
   };
 }
 

@@ -11,7 +11,7 @@ import { ControlClient } from '../../server/control-client.ts';
 import { startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
 import { Crowd } from './crowd.ts';
 import { DemoVoice } from './demo-audio.ts';
-import { type DemoDefect, demoPipelines, demoSystem } from './demo-system.ts';
+import { demoCulprits, type DemoDefect, demoPipelines, demoSystem } from './demo-system.ts';
 import { DemoWatch } from './demo-watch.ts';
 import { chooseEngines, type DemoEngines, type EngineWish } from './engine-choice.ts';
 import { type DemoSummary, outcomeOf } from './outcome.ts';
@@ -24,6 +24,8 @@ export interface DemoOptions {
   readonly lanes?: number;
   readonly seed: number;
   readonly defect: DemoDefect;
+  /** Leave the good build out: what serves is the control of the bad one from the begin. */
+  readonly onlyDefect: boolean;
   /** Keep the data folder, and say where it is. */
   readonly keep: boolean;
   /** How much faster than the wall the plans' bakes run. */
@@ -129,15 +131,19 @@ class Demo {
   async run(): Promise<DemoSummary> {
     const { tell } = this.#options;
     const client = await ControlClient.forDataFolder(this.#system.dataDir);
-    const report = await this.#accept();
+    const report = this.#options.onlyDefect ? null : await this.#accept();
     await this.#watch.open();
     try {
       tell(`${this.#plan.lanes} speakers take their seats.`);
       this.#crowd.start();
-      const good = await this.#rollOut(client, 'demo-streaming.yaml', (name) =>
-        client.accept(name, report, by('the acceptance run of the demo')),
-      );
-      const bad = good.state === 'completed' ? await this.#secondBuild(client) : null;
+      const good =
+        report === null
+          ? null
+          : await this.#rollOut(client, 'demo-streaming.yaml', (name) =>
+              client.accept(name, report, by('the acceptance run of the demo')),
+            );
+      const isReady = good === null || good.state === 'completed';
+      const bad = isReady ? await this.#secondBuild(client) : null;
       tell('The speakers finish their sentences.');
       const sessions = await this.#crowd.stop();
       const records = await this.#watch.allRecords(sessions.length);
@@ -146,6 +152,7 @@ class Demo {
         records,
         good,
         bad,
+        culprits: demoCulprits[this.#options.defect],
         stages: await stagesOf(client),
         wholePipelines: new Set([demoPipelines.good]),
         acceptance: this.#acceptance,

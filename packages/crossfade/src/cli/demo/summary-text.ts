@@ -47,9 +47,23 @@ function probeText({ probe }: DemoSummary): string {
   return `${words} words in ${sessions} sessions: ${missing} missing, ${repeated} twice in what the clients received`;
 }
 
-function rolloutText({ state, stages, receipt }: DemoRollout): string {
-  const walked = `${state}; ${stages.join(' → ')}`;
+function rolloutText({ state, stages, receipt, gates }: DemoRollout): string {
+  const walked = `${state}; ${stages.join(' → ')}${receipt === undefined ? gatesText(gates) : ''}`;
   if (receipt === undefined) return walked;
   const outcomes = countsText(receipt.outcomes);
   return `${walked}. ${receipt.reason} Sessions open at the rollback: ${receipt.sessions} (${outcomes}), samples lost: ${receipt.samplesLost}`;
+}
+
+/** Which gates two minutes of traffic proved, and what stands for the wider ones. */
+function gatesText(gates: DemoRollout['gates']): string {
+  const by = (how: string | null): string =>
+    Object.entries(gates)
+      .flatMap(([metric, settledBy]) => (settledBy === how ? [metric] : []))
+      .join(', ') || 'none';
+  const parts = [
+    `gates proven live: ${by('live')}`,
+    `by acceptance evidence: ${by('acceptance')}`,
+    `too wide for two minutes, waived on record: ${by('waiver')}`,
+  ];
+  return `. ${parts.filter((part) => !part.endsWith(': none')).join('; ')}`;
 }

@@ -40,9 +40,9 @@ const usersPerLane = 6;
 /** One user in this many belongs to the company: enough for evidence within seconds. */
 const internalEvery = 5;
 /** Lengths of sessions, ms; a sentence takes about 2.5 s. */
-const toneLengthMs = { min: 4_000, max: 10_000 } as const;
-const sentencesPerSession = { min: 1, max: 3 } as const;
-const meanSessionMs = 7_000;
+const toneLengthMs = { min: 3_000, max: 6_000 } as const;
+const sentencesPerSession = { min: 1, max: 2 } as const;
+const meanSessionMs = 4_500;
 const pauseMaxMs = 400;
 
 const countries = ['de', 'fr', 'us', 'jp', 'br'] as const;
