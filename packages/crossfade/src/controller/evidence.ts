@@ -1,7 +1,9 @@
+import { processBlockMs } from '../analysis/process-sample.ts';
 import { RolloutEvidence } from '../analysis/sequential/rollout-evidence.ts';
 import type { Budget, RolloutState } from '../rollout/state.ts';
 import type { SessionStore } from '../store/store.ts';
 import { evidenceSetup } from './evidence-setup.ts';
+import { measureProcesses, type ProcessBlockSource } from './measure-processes.ts';
 import { Reading } from './reading.ts';
 
 /** Reports read at once, and pages of them in one look: a backlog must not keep rollbacks waiting. */
@@ -33,11 +35,13 @@ interface Kept {
 export class EvidenceReader {
   readonly #sessions: EvidenceStore;
   readonly #timeScale: number;
+  readonly #processes: ProcessBlockSource | null;
   readonly #readings = new Map<string, Kept>();
 
-  constructor(sessions: EvidenceStore, timeScale = 1) {
+  constructor(sessions: EvidenceStore, timeScale = 1, processes: ProcessBlockSource | null = null) {
     this.#sessions = sessions;
     this.#timeScale = timeScale;
+    this.#processes = processes;
   }
 
   /** Reads what is new and brings in what has matured. Rejects when the store does; the next call goes on there. */
@@ -48,7 +52,16 @@ export class EvidenceReader {
     reading.isComplete = untilMs.every((ms) => ms === null);
     // Behind a backlog time stands where its reports do, so that none of them is late for not being read.
     reading.evidence.advance(untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? nowMs), nowMs));
+    this.#readProcesses(state, reading, nowMs);
     return reading;
+  }
+
+  /** Once for each block of half an hour that is over: the samples of a day are many. */
+  #readProcesses({ plan }: RolloutState, reading: Reading, nowMs: number): void {
+    const untilMs = Math.floor(nowMs / processBlockMs) * processBlockMs;
+    if (this.#processes === null || untilMs <= reading.processesUntilMs) return;
+    measureProcesses(reading.evidence, plan, this.#processes, nowMs);
+    reading.processesUntilMs = untilMs;
   }
 
   /** Saves the sums when it is time to. */

@@ -10,6 +10,7 @@ import { type Comparison, comparisonOf } from './comparison.ts';
 import { EvidenceReader, type EvidenceStore } from './evidence.ts';
 import { judgeEpoch, unreadable } from './judge-epoch.ts';
 import { wantedBakeMs } from '../rollout/bake-clock.ts';
+import type { ProcessBlockSource } from './measure-processes.ts';
 import type { Reading } from './reading.ts';
 import type { Notifier } from './notifier.ts';
 import type { RolloutManager } from './rollout-manager.ts';
@@ -23,6 +24,8 @@ export interface ControlLoopOptions {
   /** Absent: nobody listens from outside, and no gateway needs to be heard. */
   readonly evaluators?: EvaluatorRegistry;
   readonly notifier?: Notifier;
+  /** What pipelines cost; absent: CPU and memory are not judged. */
+  readonly processes?: ProcessBlockSource;
   /** Wait between two looks, ms. */
   readonly tickMs?: number;
   /** A compressed clock: observed time counts this many times over on the bake clock. For demonstrations. */
@@ -73,7 +76,7 @@ export class ControlLoop {
   constructor(options: ControlLoopOptions) {
     this.#options = options;
     this.#timeScale = options.timeScale ?? 1;
-    this.#evidence = new EvidenceReader(options.sessions, this.#timeScale);
+    this.#evidence = new EvidenceReader(options.sessions, this.#timeScale, options.processes);
     this.#tickMs = options.tickMs ?? defaultTickMs;
   }
 

@@ -36,6 +36,8 @@ export class Reading {
   readonly evidence: RolloutEvidence;
   recordsAfter = 0;
   signalsAfter = 0;
+  /** Blocks of processes that began before this were asked for. */
+  processesUntilMs = 0;
   /** Every stored report was read; false while a backlog is worked off. */
   isComplete = false;
   #newestEndMs: number | null = null;

@@ -65,6 +65,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log,
     evaluators,
     notifier,
+    processes: (process, sinceMs) => processes.blocks(process, sinceMs),
     ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
     ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),
   });
