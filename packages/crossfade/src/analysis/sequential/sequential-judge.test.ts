@@ -201,6 +201,25 @@ describe('the sequential judge', () => {
     expect(verdict.sentence).toContain('judged by its limits alone');
   });
 
+  describe('names what tells most of the sessions that failed', () => {
+    const failed = { pipeline: { failed: true } };
+    const orphaned = { ...failed, counts: { orphans: 1, samplesCovered: 120_000, missedTailMs: 2_500 } };
+    const holed = { ...failed, counts: { samplesCovered: 120_000 } };
+    const gone = { pipeline: { failed: true, deaths: 1 }, counts: { samplesCovered: 80_000 } };
+
+    test.each<[string, RecordChanges, string]>([
+      ['an orphan, which misses audio and a tail too', orphaned, 'orphan-rate'],
+      ['missing audio', holed, 'capture-completeness'],
+      ['an error rate, when the pipeline was gone', gone, 'error-rate'],
+      ['an error rate, when nothing else is beyond its limit', failed, 'error-rate'],
+    ])('%s', (_what, changes, culprit) => {
+      const verdict = judge({ sessions: 200, share: null, candidate: (i) => (i % 2 === 0 ? changes : {}) });
+
+      expect(verdict).toMatchObject({ verdict: 'fail', culprit });
+      expect(verdict.metrics.filter(({ state }) => state === 'bad').map(({ id }) => id)).toEqual([culprit]);
+    });
+  });
+
   test('a dead candidate is taken back by a guard, before the statistics speak', () => {
     const dead = (i: number): RecordChanges =>
       i < 60

@@ -119,8 +119,9 @@ function rankOf(id: SequentialMetricId): number {
 }
 
 /**
- * The metric that is named: the one with the largest part of the evidence. Where that only says that sessions failed,
- * and not because their pipeline was gone, it is what most of them failed of: beyond its own limit, and control is not.
+ * The metric that is named: the one with the largest part of the evidence, unless another one tells more of the same
+ * sessions. That one is beyond its own limit and control is not, and it was met in as many sessions. An error rate tells
+ * nothing but that sessions failed; it is named when their pipeline was gone, or when nothing tells more.
  */
 function culpritOf(
   setups: readonly MetricSetup[],
@@ -129,11 +130,16 @@ function culpritOf(
 ): SequentialMetricId | null {
   const { failed, gone } = measurement.health;
   const leader = roll.culprit;
-  if (leader === null || !summaries.has(leader) || 2 * gone >= failed) return leader;
+  if (leader === null) return null;
+  const isSummary = summaries.has(leader);
+  if (isSummary && 2 * gone >= failed) return leader;
   const sessionsWith = (id: SequentialMetricId): number =>
     measurement.metrics.find((metric) => metric.id === id)?.limit?.[1] ?? 0;
   const [found] = reports(setups, measurement, { roll, culprit: null })
     .filter(({ id, roles }) => !summaries.has(id) && roles.includes('guardrail'))
+    .filter(
+      ({ id }) => isSummary || (rankOf(id) < rankOf(leader) && sessionsWith(id) >= sessionsWith(leader)),
+    )
     .filter(({ id, candidate, control, limit }) => {
       const isBeyond = (value: number | null): boolean =>
         value !== null && limit !== null && !isWithinShown(id, value, limit);
