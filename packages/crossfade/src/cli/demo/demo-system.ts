@@ -9,7 +9,7 @@ export const demoCulprits = {
   'lost-frames': ['capture-completeness'],
   orphans: ['orphan-rate'],
   'crash-loop': ['dead-candidate', 'error-rate', 'early-failure'],
-} as const satisfies Record<DefectName, readonly string[]>;
+} as const satisfies Partial<Record<DefectName, readonly string[]>>;
 
 export type DemoDefect = keyof typeof demoCulprits;
 export const demoDefects = Object.keys(demoCulprits) as readonly DemoDefect[];
