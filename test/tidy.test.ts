@@ -52,6 +52,8 @@ const entries = [
   // What `@crossfade/server/acceptance` offers.
   /^packages\/crossfade\/src\/acceptance\/public\.ts$/,
   /^packages\/crossfade\/src\/cli\/main\.ts$/,
+  // What `npm run mutants` runs.
+  /^packages\/crossfade\/src\/cli\/mutants\/main\.ts$/,
   // What `@crossfade/sdk` offers its users by path.
   /^packages\/sdk\/src\/(core|flags|client)\/[^/]+\.ts$/,
 ];
