@@ -16,8 +16,14 @@ interface Track {
   bakedMs: number;
   /** Time in this bake in which somebody looked and a gateway was heard, ms. */
   observedMs: number;
+  /** How often that ended: an outage is seen at the next look, so each may cost one. */
+  outages: number;
   abort: { readonly atMs: number; readonly sequence: number } | null;
   readonly notices: Set<string>;
+  /** Gateways that said that they admit nobody any more. */
+  readonly acknowledged: Set<string>;
+  /** Bad sessions of the epoch that runs. */
+  badSessions: number;
 }
 
 export interface Seen {
@@ -33,6 +39,9 @@ export interface Seen {
 
 /** Longest way of a message in the world, ms: a lease may be renewed by one that was sent before an abort. */
 export const messageMsMax = 2_000;
+
+/** So many sessions, all of them bad, and nobody may have missed it; a world shows it after a tenth of them. */
+const badSessionsMax = 300;
 
 /** Kinds of notices by event, written down a second time: what people are told of is a promise. */
 const noticeOf: Readonly<Record<string, string>> = {
@@ -78,10 +87,13 @@ export class Checker {
   readonly #compared = new Map<string, RolloutState>();
   /** Since when the candidate is bad, monotonic ms. */
   readonly #badFromMs: number;
+  readonly #tickMs: number;
   #rulesetRevision = 0;
+  #isWatched = false;
 
-  constructor(options: { readonly badFromMs: number }) {
+  constructor(options: { readonly badFromMs: number; readonly tickMs: number }) {
     this.#badFromMs = options.badFromMs;
+    this.#tickMs = options.tickMs;
   }
 
   /** Events that the store has taken, at the moment it took them. */
@@ -93,9 +105,14 @@ export class Checker {
     }
   }
 
-  /** Time passed while the control plane looked and heard a gateway. */
-  observed(ms: number): void {
-    for (const track of this.#tracks.values()) track.observedMs += ms;
+  /** Time passes; the control plane lives and hears a gateway, or nobody sees what happens. */
+  passes(ms: number, isWatched: boolean): void {
+    const isOutage = this.#isWatched && !isWatched;
+    this.#isWatched = isWatched;
+    for (const track of this.#tracks.values()) {
+      if (isWatched) track.observedMs += ms;
+      if (isOutage) track.outages++;
+    }
   }
 
   /** What a controller says of itself, after each step. */
@@ -121,8 +138,12 @@ export class Checker {
   admitted({ gateway, rollout, arm, revision }: Admission, nowMs: number): void {
     if (arm !== 'candidate') return;
     this.seen.candidateSessions++;
-    const abort = this.#tracks.get(rollout)?.abort ?? null;
+    const track = this.#tracks.get(rollout);
+    if (track !== undefined && nowMs >= this.#badFromMs) track.badSessions++;
+    const abort = track?.abort ?? null;
     if (abort === null) return;
+    if (track?.acknowledged.has(gateway) === true)
+      this.#wrong(`${gateway} acknowledged the rollback of ${rollout} and admits to it`);
     this.seen.sessionsAfterAbort++;
     const sinceMs = nowMs - abort.atMs;
     if (revision >= abort.sequence)
@@ -133,7 +154,9 @@ export class Checker {
 
   /** The world is at rest: everything that was promised in the end must have happened. */
   atRest(delivered: ReadonlySet<string>): void {
-    for (const [name, { state, notices }] of this.#tracks) {
+    for (const [name, { state, notices, abort, badSessions }] of this.#tracks) {
+      if (this.#badFromMs === 0 && badSessions >= badSessionsMax && abort === null)
+        this.#wrong(`${name} was bad in ${badSessions} sessions and was never taken back`);
       if (state?.phase === 'rolling-back') this.#wrong(`${name} is still rolling back`);
       for (const id of notices) if (!delivered.has(id)) this.#wrong(`nobody was told of ${id}`);
     }
@@ -158,7 +181,8 @@ export class Checker {
     if (track.abort !== null) this.#afterAbort(name, event);
     this.#events(name, track, event, stored.sequence, nowMs);
     // Evidence of another epoch counts for nothing.
-    if (track.state.epoch !== before?.epoch) Object.assign(track, { verdict: null, epochAtMs: nowMs });
+    if (track.state.epoch !== before?.epoch)
+      Object.assign(track, { verdict: null, epochAtMs: nowMs, badSessions: 0 });
   }
 
   #events(name: string, track: Track, event: RolloutEvent, sequence: number, nowMs: number): void {
@@ -175,11 +199,11 @@ export class Checker {
           this.#wrong(`${name} went from stage ${track.stageIndex} to ${event.stageIndex}`);
         if (event.stageIndex > 0) this.#promoted(name, track, event);
         track.stageIndex = event.stageIndex;
-        Object.assign(track, { bakedMs: 0, observedMs: 0 });
+        Object.assign(track, { bakedMs: 0, observedMs: 0, outages: 0 });
         break;
       case 'revised':
         track.stageIndex = event.stageIndex ?? -1;
-        if (event.newBake) Object.assign(track, { bakedMs: 0, observedMs: 0 });
+        if (event.newBake) Object.assign(track, { bakedMs: 0, observedMs: 0, outages: 0 });
         break;
       case 'completed':
         this.seen.completions++;
@@ -189,6 +213,9 @@ export class Checker {
         this.seen.rollbacks++;
         if (event.actor.kind === 'automatic') this.seen.automaticRollbacks++;
         track.abort = { atMs: nowMs, sequence };
+        break;
+      case 'admission-stopped':
+        track.acknowledged.add(event.evaluator);
         break;
       case 'rolled-back':
         this.seen.receipts++;
@@ -229,7 +256,8 @@ export class Checker {
     const left = plan.stages[track.stageIndex];
     const bakeMs = left?.bakeMs ?? 0;
     if (track.bakedMs < bakeMs) this.#wrong(`${name} was promoted after ${track.bakedMs} of ${bakeMs} ms`);
-    if (track.observedMs < bakeMs * 0.98)
+    const allowedMs = this.#tickMs * (1 + track.outages);
+    if (track.observedMs + allowedMs < bakeMs)
       this.#wrong(`${name} was promoted after ${Math.round(track.observedMs)} observed of ${bakeMs} ms`);
     const next = plan.stages[track.stageIndex + 1];
     if (next?.approval === true && !track.state!.approvals.includes(next.name))
@@ -248,7 +276,10 @@ function newTrack(): Track {
     epochAtMs: 0,
     bakedMs: 0,
     observedMs: 0,
+    outages: 0,
     abort: null,
     notices: new Set(),
+    acknowledged: new Set(),
+    badSessions: 0,
   };
 }

@@ -2,6 +2,7 @@ import type { RolloutManager } from '../../packages/crossfade/src/controller/rol
 import { verdictRules } from '../../packages/crossfade/src/rollout/verdict.ts';
 import type { RolloutStore } from '../../packages/crossfade/src/store/store.ts';
 import type { SimGateway } from './gateway.ts';
+import type { Setting } from './setting.ts';
 
 /** A defect on purpose: the simulation must find each, or it finds nothing. */
 export interface Mutant {
@@ -13,21 +14,47 @@ export interface Mutant {
   readonly store?: (store: RolloutStore) => RolloutStore;
   readonly manager?: (manager: RolloutManager) => RolloutManager;
   readonly gateway?: (gateway: SimGateway) => void;
+  /** A world in which it shows soon. */
+  readonly world?: Partial<Setting>;
 }
+
+/** Nothing else goes wrong, so that what is found is this. */
+const calm: Partial<Setting> = {
+  durationMs: 3_600_000,
+  bake: '5m',
+  gateways: 2,
+  storeFails: 0,
+  storeIsSlow: 0,
+  storeKills: 0,
+  recordIsLate: 0,
+  recordLost: 0,
+  killEveryMs: 0,
+  partitionEveryMs: 0,
+  clockStepEveryMs: 0,
+  operatorEveryMs: 0,
+  withApproval: false,
+  quality: 'good',
+};
+
+/** Cut off again and again, the candidate bad, and all who are told of it far away. */
+const cutOff: Partial<Setting> = { ...calm, quality: 'bad', gateways: 3, partitionEveryMs: 120_000 };
 
 export const mutants: readonly Mutant[] = [
   {
     name: 'promotes on inconclusive',
+    world: { ...calm, sessionEveryMs: 15_000, operatorEveryMs: 60_000, operatorsRollBack: false },
     found: /was promoted (by hand )?on (inconclusive|no-data)/,
     plant: () => plantRule('inconclusive'),
   },
   {
     name: 'promotes on no data',
+    world: { ...calm, sessionEveryMs: 90_000, gateways: 1 },
     found: /was promoted (by hand )?on no-data/,
     plant: () => plantRule('no-data'),
   },
   {
     name: 'a lease is ignored',
+    world: cutOff,
     found: /admits to .* after its rollback began/,
     gateway: (gateway) => {
       const { evaluator } = gateway;
@@ -40,6 +67,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an event is stored twice',
+    world: calm,
     found: /went from|is not the fold|at revision/,
     store: (store) =>
       over(store, 'append', async (stream, revision, events, outbox, atMs) =>
@@ -54,11 +82,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a notice that did not leave is taken for sent',
+    world: { ...calm, senderFails: 0.5 },
     found: /nobody was told of/,
     store: (store) => over(store, 'settleOutbox', (id) => store.settleOutbox(id, { is: 'sent' })),
   },
   {
     name: 'notices are forgotten at an append',
+    world: calm,
     found: /nobody was told of/,
     store: (store) =>
       over(store, 'append', (stream, revision, events, outbox, atMs) =>
@@ -67,6 +97,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a restart forgets a rollback',
+    world: { ...cutOff, partitionEveryMs: 0, killEveryMs: 120_000 },
     found: /after its rollback began|under revision|is not the fold|at revision|still rolling back/,
     store: (store) =>
       over(store, 'read', async (options) =>
@@ -75,6 +106,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'time that nobody saw is baked',
+    world: { ...calm, bake: '10m', sessionEveryMs: 1_000, partitionEveryMs: 200_000, gateways: 1 },
     found: /observed of/,
     manager: (manager) => {
       const tell = manager.tell.bind(manager);
@@ -88,6 +120,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the judge cannot roll back',
+    world: { ...calm, quality: 'bad' },
     found: /is bad, and was promoted|never taken back/,
     plant: () => {
       const rules = verdictRules as unknown as Record<string, { exposure: string; promotes: boolean }>;
@@ -98,6 +131,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an evaluator is taken for one that acknowledged',
+    world: cutOff,
     found: /acknowledged .* and admits/,
     manager: (manager) => {
       const stopRevision = manager.stopRevision.bind(manager);

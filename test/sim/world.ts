@@ -80,7 +80,7 @@ export class World {
     const { durationMs, quality } = setting;
     this.#badFromMs =
       quality === 'good' ? Infinity : quality === 'bad' ? 0 : durationMs * this.#random.next() * 0.7;
-    this.#checker = new Checker({ badFromMs: this.#badFromMs });
+    this.#checker = new Checker({ badFromMs: this.#badFromMs, tickMs: setting.tickMs });
     this.#gateways = Array.from({ length: setting.gateways }, (_, index) => {
       const own = { clock: this.#clock, random: this.#random };
       const gateway = new SimGateway({ id: `gateway-${index + 1}`, ...own });
@@ -142,7 +142,7 @@ export class World {
     let steps = stepsBefore;
     while (this.#clock.monotonicMs() < endMs && this.#checker.problems.length === 0) {
       const inMs = Math.min(this.#clock.nextInMs() ?? Infinity, endMs - this.#clock.monotonicMs());
-      if (this.#isWatching()) this.#checker.observed(inMs);
+      this.#checker.passes(inMs, this.#isWatching());
       this.#clock.advance(inMs);
       // All promises that can go on do so before the next moment.
       await nextTurn();
