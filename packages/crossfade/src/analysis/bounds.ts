@@ -3,24 +3,10 @@
  * says how it was derived; the tests pin them to published numbers.
  */
 import { lnBetaLower, lnBinomialAtMost } from './beta-function.ts';
+import { bisect } from './sequential/special-functions.ts';
 
 /** What a bound may be wrong with: 5 %, one-sided. */
 export const defaultAlpha = 0.05;
-
-/** Halvings of [0, 1]: the 60th is below the resolution of a double at any p that matters. */
-const bisectionSteps = 60;
-
-/** The p in [0, 1] at which a falling function crosses zero. */
-function crossing(isAbove: (p: number) => boolean): number {
-  let low = 0;
-  let high = 1;
-  for (let step = 0; step < bisectionSteps; step++) {
-    const middle = (low + high) / 2;
-    if (isAbove(middle)) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
-}
 
 /**
  * Clopper–Pearson upper bound: the largest share at which `events` or fewer of `n` are still as likely as alpha.
@@ -28,13 +14,13 @@ function crossing(isAbove: (p: number) => boolean): number {
  */
 export function shareUpperBound(events: number, n: number, alpha = defaultAlpha): number {
   if (n === 0 || events >= n) return 1;
-  return crossing((p) => lnBinomialAtMost(events, n, p) > Math.log(alpha));
+  return bisect(0, 1, (p) => lnBinomialAtMost(events, n, p) > Math.log(alpha));
 }
 
 /** Clopper–Pearson lower bound: the smallest share at which `events` or more of `n` are as likely as alpha. */
 export function shareLowerBound(events: number, n: number, alpha = defaultAlpha): number {
   if (n === 0 || events <= 0) return 0;
-  return crossing((p) => lnBetaLower(events, n - events + 1, p) < Math.log(alpha));
+  return bisect(0, 1, (p) => lnBetaLower(events, n - events + 1, p) < Math.log(alpha));
 }
 
 /** Above this no suite is run; the search stops there. */
@@ -110,7 +96,7 @@ export function cappedMeanUpperBound(
 ): number | null {
   if (values.length === 0 || values.some(([value]) => value > cap)) return null;
   // The capital grows with the limit, and reaches any height as the limit nears the cap unless all values are the cap.
-  const share = crossing((part) => (lnCapital(values, part * cap, cap) ?? 0) < -Math.log(alpha));
+  const share = bisect(0, 1, (part) => (lnCapital(values, part * cap, cap) ?? 0) < -Math.log(alpha));
   return share * cap;
 }
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { type CommandIo, say } from '../command-io.ts';
 import { readPlan } from '../read-plan.ts';
@@ -18,10 +18,23 @@ export function addPlan(program: Command, io: CommandIo): void {
   addInit(plan, io);
   leaf(plan, 'validate <file>', 'Say what a plan means, or what is wrong with it. Needs no running system.', [
     'crossfade plan validate examples/plan.yaml',
-  ]).action(async (file: string, options: JsonOption) => {
-    const parsed = await readPlan(file);
-    say(io, options.json === true, { json: { valid: true, plan: parsed }, text: planText(parsed) });
-  });
+    'crossfade plan validate examples/plan.yaml --sessions-per-hour 600',
+  ])
+    .option(
+      '--sessions-per-hour <number>',
+      'traffic over both sides: warns of gates that it cannot prove',
+      sessions,
+    )
+    .action(async (file: string, options: JsonOption & { readonly sessionsPerHour?: number }) => {
+      const { provabilityWarnings } = await import('../../rollout/provable.ts');
+      const parsed = await readPlan(file);
+      const warnings = provabilityWarnings(parsed, options.sessionsPerHour);
+      for (const warning of warnings) io.err(`warning: ${warning}`);
+      say(io, options.json === true, {
+        json: { valid: true, warnings, plan: parsed },
+        text: planText(parsed),
+      });
+    });
   leaf(plan, 'show <file>', 'All that a plan says, with every default filled in.', [
     'crossfade plan show plan.yaml',
   ]).action(async (file: string, options: JsonOption) => {
@@ -39,6 +52,12 @@ export function addPlan(program: Command, io: CommandIo): void {
     const text = diffText(changes, effect.sentence);
     say(io, options.json === true, { json: { same: changes.length === 0, effect, changes }, text });
   });
+}
+
+function sessions(text: string): number {
+  const value = Number(text);
+  if (/^\d{1,7}$/.test(text) && value > 0) return value;
+  throw new InvalidArgumentError('Expected a whole number of sessions, 1 or more.');
 }
 
 interface InitOptions extends JsonOption {

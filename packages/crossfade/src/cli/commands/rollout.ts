@@ -86,6 +86,9 @@ export function addRollout(program: Command, io: CommandIo): void {
   ]).action(async (file: string, options: ByOptions) => {
     const plan = await readPlanToSend(file);
     const status = await (await clientOf(options)).apply(plan, by(options, io));
+    const { provabilityWarnings } = await import('../../rollout/provable.ts');
+    const { parsePlan } = await import('../../rollout/parse-plan.ts');
+    for (const warning of provabilityWarnings(parsePlan(plan))) io.err(`warning: ${warning}`);
     say(io, options.json === true, { json: status, text: statusText(status) });
   });
   byLeaf(rollout, 'revise <name> <plan>', 'Replace the plan of a rollout while it runs.', [

@@ -14,7 +14,7 @@ interface SimulateOptions {
   readonly regression: readonly string[];
   readonly runs: number;
   readonly seed: number;
-  readonly alpha: number;
+  readonly alpha?: number;
 }
 
 /** A run of 48 hours takes about a second; more than this is a night's work for one core. */
@@ -40,7 +40,11 @@ export function addSimulate(program: Command, io: CommandIo): void {
     .option('--regression <text>', 'what a bad build does; may be given again', collect, [])
     .option('--runs <number>', 'canaries simulated of each kind', number(1, runsMax), 20)
     .option('--seed <number>', 'the same seed gives the same report', number(0, 2 ** 31 - 1), 1)
-    .option('--alpha <number>', 'worst-case chance of taking back a healthy build', share, 0.05)
+    .option(
+      '--alpha <number>',
+      "worst-case chance of taking back a healthy build (default: the plan's)",
+      share,
+    )
     .action(async (file: string, options: SimulateOptions) => {
       const { simulatePlan } = await import('../../analysis/simulate/simulate-plan.ts');
       const plan = await readPlan(file);
@@ -59,7 +63,7 @@ export function addSimulate(program: Command, io: CommandIo): void {
       const regressions =
         options.regression.length === 0 ? ['finalization-latency +25%'] : options.regression;
       io.err(`Simulating ${options.runs} canaries of each kind; this takes a while.`);
-      const { sessionsPerHour, runs, seed, alpha } = options;
+      const { sessionsPerHour, runs, seed, alpha = plan.alpha } = options;
       const report = simulatePlan({ stages, sessionsPerHour, regressions, runs, seed, alpha });
       say(io, options.json === true, { json: report, text: reportText(report) });
     });
@@ -92,8 +96,32 @@ function reportText({ falseRollback, detection, provable, plannedMinutes }: Simu
     `A healthy build is taken back in ${percent(falseRollback.probability)} of ${falseRollback.runs} runs (95 % sure: at most ${percent(falseRollback.upper95)}).`,
     `The plan bakes ${formatDurationMs(plannedMinutes * 60_000)} when nothing stops its clock.`,
     found.toString(),
+    detectionPlot(detection),
     provable.length === 0 ? 'No stage has a control, so no gate can be proven live.' : proof.toString(),
   ].join('\n');
+}
+
+const plotWidth = 48;
+const minutesMax = 4 * 48 * 60;
+
+/** Median (=) and 95th percentile (-) of the minutes until a rollback, on a logarithmic scale. */
+function detectionPlot(detection: SimulationReport['detection']): string {
+  const width = Math.max(...detection.map(({ regression }) => regression.length));
+  const column = (minutes: number): number =>
+    Math.max(
+      1,
+      Math.round((plotWidth * Math.log(1 + Math.min(minutes, minutesMax))) / Math.log(1 + minutesMax)),
+    );
+  const lines = detection.map(({ regression, medianMinutes, p95Minutes }) => {
+    const median = medianMinutes === null ? 0 : column(medianMinutes);
+    const p95 = p95Minutes === null ? plotWidth : column(p95Minutes);
+    const tail = p95Minutes === null ? '>' : '|';
+    return `${regression.padEnd(width)}  ${'='.repeat(median)}${'-'.repeat(Math.max(0, p95 - median))}${tail}`;
+  });
+  const marks = [10, 60, 480, 2_880];
+  const scale = marks.reduce((line, minutes) => `${line.padEnd(column(minutes) - 1)}|`, '');
+  const names = `minutes, logarithmic: | at ${marks.join(', ')}; = until the median, - until the 95th percentile`;
+  return [...lines, `${' '.repeat(width)}  ${scale}`, names].join('\n');
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
