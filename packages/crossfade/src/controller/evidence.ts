@@ -4,6 +4,7 @@ import type { Budget, RolloutState } from '../rollout/state.ts';
 import type { SessionStore } from '../store/store.ts';
 import { evidenceSetup } from './evidence-setup.ts';
 import { measureProcesses, type ProcessBlockSource } from './measure-processes.ts';
+import type { MetricSource } from './metric-source.ts';
 import { Reading } from './reading.ts';
 
 /** Reports read at once, and pages of them in one look: a backlog must not keep rollbacks waiting. */
@@ -32,7 +33,7 @@ interface Kept {
  * counts, not when it was read: so a reading that goes on from its snapshot, or begins anew from the records, has the
  * same sums, and a restart spends no error twice.
  */
-export class EvidenceReader {
+export class EvidenceReader implements MetricSource {
   readonly #sessions: EvidenceStore;
   readonly #timeScale: number;
   readonly #processes: ProcessBlockSource | null;

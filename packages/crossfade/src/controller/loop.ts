@@ -12,6 +12,7 @@ import { judgeEpoch, unreadable } from './judge-epoch.ts';
 import { wantedBakeMs } from '../rollout/bake-clock.ts';
 import type { ProcessBlockSource } from './measure-processes.ts';
 import type { Reading } from './reading.ts';
+import { inTime, type MetricSource } from './metric-source.ts';
 import type { Notifier } from './notifier.ts';
 import type { RolloutManager } from './rollout-manager.ts';
 import { settleRollbacks } from './settle-rollbacks.ts';
@@ -19,6 +20,8 @@ import { settleRollbacks } from './settle-rollbacks.ts';
 export interface ControlLoopOptions {
   readonly manager: RolloutManager;
   readonly sessions: EvidenceStore;
+  /** Where evidence comes from; the session records when absent. */
+  readonly source?: MetricSource;
   readonly clock: Clock;
   readonly log: Log;
   /** Absent: nobody listens from outside, and no gateway needs to be heard. */
@@ -63,7 +66,7 @@ interface Watch {
  */
 export class ControlLoop {
   readonly #options: ControlLoopOptions;
-  readonly #evidence: EvidenceReader;
+  readonly #evidence: MetricSource;
   readonly #watches = new Map<string, Watch>();
   /** One of each rollout that was looked at; it stays when the rollout is over. */
   readonly #comparisons = new Map<string, Comparison>();
@@ -76,7 +79,9 @@ export class ControlLoop {
   constructor(options: ControlLoopOptions) {
     this.#options = options;
     this.#timeScale = options.timeScale ?? 1;
-    this.#evidence = new EvidenceReader(options.sessions, this.#timeScale, options.processes);
+    const { sessions, processes, clock } = options;
+    const source = options.source ?? new EvidenceReader(sessions, this.#timeScale, processes);
+    this.#evidence = inTime(source, clock);
     this.#tickMs = options.tickMs ?? defaultTickMs;
   }
 
