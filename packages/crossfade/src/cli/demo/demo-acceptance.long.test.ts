@@ -15,10 +15,19 @@ describe('the acceptance run of the demo', () => {
     const pipeline = await tonePipeline({ build: 'streaming-1' });
     const options = { seed: 1, clock: systemClock, signal: new AbortController().signal };
     const url = `http://127.0.0.1:${pipeline.port}`;
-    const { report, htmlPath } = await acceptPipeline('streaming', url, options);
+    // A run whose own sender was late says nothing; it is made again.
+    let accepted = await acceptPipeline('streaming', url, options);
+    for (let again = 0; again < 3 && accepted.report.run.senderWasLate; again++) {
+      rmSync(dirname(accepted.htmlPath), { recursive: true, force: true });
+      accepted = await acceptPipeline('streaming', url, options);
+    }
+    const { report, htmlPath } = accepted;
     await pipeline.close();
     try {
-      expect(report).toMatchObject({ result: 'passed', target: { build: 'streaming-1' } });
+      expect(report, JSON.stringify(report.run.senderLateMs)).toMatchObject({
+        result: 'passed',
+        target: { build: 'streaming-1' },
+      });
       expect(report.run.tookMs).toBeLessThan(40_000);
       expect(readFileSync(htmlPath, 'utf8')).toContain('the pipeline streaming of the demo');
 
