@@ -19,22 +19,23 @@ export class ToneProbe implements Probe {
     const { sampleRate } = request;
     const grid = this.#grids.get(sampleRate) ?? new ToneGrid(sampleRate);
     this.#grids.set(sampleRate, grid);
-    const whole = scriptOf(request);
+    const whole = scriptOf(request, grid);
     return new ToneSpeech(cutOf(whole, request), whole, grid, request.gain);
   }
 }
 
-function scriptOf(request: SpeechRequest): ProbeScript {
+function scriptOf(request: SpeechRequest, grid: ToneGrid): ProbeScript {
   const { seed, sampleRate, durationMs, leadMs, tailMs, wordsPerUtterance, pauseMs } = request;
-  const isOpenEnded = request.end !== 'silence' && !request.isSilent;
+  if (request.isSilent) return probeScript({ seed, sampleRate, grid, durationMs, utterances: 0 });
+  const endsInSilence = request.end === 'silence';
   return probeScript({
     seed,
     sampleRate,
-    durationMs: request.end === 'silence' ? durationMs - tailMs : durationMs,
+    grid,
     leadMs,
-    ...(isOpenEnded || request.end === 'silence' ? { speakToEnd: !request.isSilent } : {}),
-    ...(request.end === 'silence' && !request.isSilent ? { tailMs } : {}),
-    ...(request.isSilent ? { utterances: 0, durationMs } : {}),
+    durationMs: endsInSilence ? durationMs - tailMs : durationMs,
+    speakToEnd: true,
+    ...(endsInSilence ? { tailMs } : {}),
     ...(wordsPerUtterance === undefined ? {} : { wordsPerUtterance }),
     ...(pauseMs === undefined ? {} : { silenceMs: pauseMs }),
   });
