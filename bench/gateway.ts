@@ -3,7 +3,8 @@
  * real-time audio, added latency, memory, and what clients see of a restart and of a migration. Short slices of
  * both sides take turns; the figures are medians of the slices. Each side, the upstream and the speakers are processes of their own.
  *
- *   npm run bench:gateway -- --json [--sessions 0] [--rounds 9] [--seconds 2] [--recover 200,2000]
+ *   npm run bench:gateway -- --json [--sessions 0] [--rounds 9] [--seconds 2] [--recover 200,2000] [--quick]
+ *     [--parts cost,recovery,migration,journal]
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,6 +27,9 @@ const sessions = Number(option('sessions', '0'));
 const rounds = Number(option('rounds', '9'));
 const seconds = Number(option('seconds', '2'));
 const recover = option('recover', '200,2000').split(',').map(Number);
+const parts = option('parts', 'cost,recovery,migration,journal').split(',');
+/** The journal's part in less time. */
+const isQuick = process.argv.includes('--quick');
 const isJson = process.argv.includes('--json');
 const tell = (line: string): void => console.error(line);
 
@@ -172,7 +176,12 @@ async function migration(count: number): Promise<object> {
 async function journalFigures(): Promise<object> {
   const script = fileURLToPath(new URL('./journal.ts', import.meta.url));
   const execArgv = ['--conditions=source', '--import=tsx', '--expose-gc'];
-  const { stdout } = await promisify(execFile)(process.execPath, [...execArgv, script, '--json']);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...execArgv,
+    script,
+    '--json',
+    ...(isQuick ? ['--quick'] : []),
+  ]);
   tell(`journal ${stdout.trim()}`);
   return JSON.parse(stdout) as object;
 }
@@ -187,11 +196,12 @@ const rounded = (value: number): number => Math.round(value * 1_000) / 1_000;
 
 const machine = { cores: cpus().length, cpu: cpus()[0]?.model ?? '', node: process.version };
 const loadBefore = loadavg()[0];
-const cost = [await compare(100), await compare(20)];
+const does = (part: string): boolean => parts.includes(part);
+const cost = does('cost') ? [await compare(100), await compare(20)] : [];
 const recoveries = [];
-for (const count of recover.filter((each) => each > 0)) recoveries.push(await recovery(count));
-const moved = await migration(200);
-const journal = await journalFigures();
+for (const count of does('recovery') ? recover : []) recoveries.push(await recovery(count));
+const moved = does('migration') ? await migration(200) : null;
+const journal = does('journal') ? await journalFigures() : null;
 const answer = {
   machine,
   load: { before: loadBefore, after: loadavg()[0] },
