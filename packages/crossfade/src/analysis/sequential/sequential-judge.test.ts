@@ -207,6 +207,13 @@ describe('the sequential judge', () => {
     const holed = { ...failed, counts: { samplesCovered: 120_000 } };
     const gone = { pipeline: { failed: true, deaths: 1 }, counts: { samplesCovered: 80_000 } };
 
+    test('an orphan, when some of the sessions had none and all missed a tail', () => {
+      const tail = { ...failed, counts: { samplesCovered: 120_000, missedTailMs: 2_500 } };
+      const candidate = (i: number) => (i % 3 === 0 ? tail : orphaned);
+
+      expect(judge({ sessions: 200, share: null, candidate }).culprit).toBe('orphan-rate');
+    });
+
     test.each<[string, RecordChanges, string]>([
       ['an orphan, which misses audio and a tail too', orphaned, 'orphan-rate'],
       ['missing audio', holed, 'capture-completeness'],

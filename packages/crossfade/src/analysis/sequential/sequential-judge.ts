@@ -120,7 +120,7 @@ function rankOf(id: SequentialMetricId): number {
 
 /**
  * The metric that is named: the one with the largest part of the evidence, unless another one tells more of the same
- * sessions. That one is beyond its own limit and control is not, and it was met in as many sessions. An error rate tells
+ * sessions. That one is beyond its own limit and control is not, and it was met in at least half as many. An error rate tells
  * nothing but that sessions failed; it is named when their pipeline was gone, or when nothing tells more.
  */
 function culpritOf(
@@ -135,17 +135,21 @@ function culpritOf(
   if (isSummary && 2 * gone >= failed) return leader;
   const sessionsWith = (id: SequentialMetricId): number =>
     measurement.metrics.find((metric) => metric.id === id)?.limit?.[1] ?? 0;
-  const [found] = reports(setups, measurement, { roll, culprit: null })
-    .filter(({ id, roles }) => !summaries.has(id) && roles.includes('guardrail'))
-    .filter(
-      ({ id }) => isSummary || (rankOf(id) < rankOf(leader) && sessionsWith(id) >= sessionsWith(leader)),
-    )
-    .filter(({ id, candidate, control, limit }) => {
+  const telling = reports(setups, measurement, { roll, culprit: null }).filter(
+    ({ id, roles, candidate, control, limit }) => {
+      if (summaries.has(id) || !roles.includes('guardrail')) return false;
       const isBeyond = (value: number | null): boolean =>
         value !== null && limit !== null && !isWithinShown(id, value, limit);
-      return isBeyond(candidate) && !isBeyond(control);
-    })
-    .toSorted((a, b) => sessionsWith(b.id) - sessionsWith(a.id) || rankOf(a.id) - rankOf(b.id));
+      return id === leader || (isBeyond(candidate) && !isBeyond(control));
+    },
+  );
+  const most = isSummary
+    ? telling.reduce((max, { id }) => Math.max(max, sessionsWith(id)), 0)
+    : sessionsWith(leader);
+  if (!isSummary && most === 0) return leader;
+  const [found] = telling
+    .filter(({ id }) => id === leader || sessionsWith(id) >= most / 2)
+    .toSorted((a, b) => rankOf(a.id) - rankOf(b.id) || sessionsWith(b.id) - sessionsWith(a.id));
   return found?.id ?? leader;
 }
 

@@ -36,7 +36,6 @@ describe('crossfade demo', () => {
         'finalization-latency': 'live',
         'missed-tail': 'live',
         'error-rate': 'live',
-        'orphan-rate': 'acceptance',
       },
     });
     expect(bad).toMatchObject({ state: 'rolled-back', receipt: { samplesLost: 0, unreported: [] } });
