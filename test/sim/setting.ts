@@ -72,13 +72,13 @@ export function settingOf(seed: number): Setting {
   };
 }
 
-/** The walk of a real plan: 48 hours a stage, a look a minute, rarer faults. */
+/** The walk of a real plan: 48 hours a stage, a look every ten minutes, rarer faults. */
 export function longSettingOf(seed: number): Setting {
   return {
     ...settingOf(seed),
-    durationMs: 12 * 24 * hourMs,
-    tickMs: minuteMs,
-    heartbeatMs: 30_000,
+    durationMs: 9.5 * 24 * hourMs,
+    tickMs: 10 * minuteMs,
+    heartbeatMs: 50_000,
     bake: '48h',
     gateways: 2,
     sessionEveryMs: 5 * minuteMs,

@@ -51,7 +51,7 @@ describe('the controller in a world in which everything goes wrong', () => {
   );
 
   it(
-    'takes a good candidate through stages of 48 hours to everybody, in seconds',
+    'takes a good candidate through four stages of 48 hours to everybody',
     async () => {
       const outcome = await new World({ setting: longSettingOf(1) }).run();
       expectKept(outcome);
