@@ -114,6 +114,7 @@ export class ControlLoop {
     for (const name of this.#evidence.names()) {
       if (!watched.has(name)) await this.#guard(`forget ${name}`, () => this.#forget(name));
     }
+    await this.#guard('a rollback that is not on record', () => manager.retryRollbacks());
     await this.#guard('rollbacks', () => settleRollbacks(manager, evaluators));
     notifier?.wake();
   }

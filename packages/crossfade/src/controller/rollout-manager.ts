@@ -20,6 +20,7 @@ import { noticesOf } from './notices.ts';
 import { RolloutLog } from './rollout-log.ts';
 import type { HistoryEntry, RolloutStatus } from './rollout-status.ts';
 import { statusOf } from './status-of.ts';
+import { UnsavedRollbacks } from './unsaved-rollbacks.ts';
 
 /** Who asks and why; both are kept in the audit. A bare name is a person. */
 export interface By {
@@ -67,6 +68,7 @@ export class RolloutManager {
   readonly #queue = new CommandQueue();
   readonly #listeners = new Set<(ruleset: Ruleset) => void>();
   readonly #waiters = new Set<() => void>();
+  readonly #unsaved = new UnsavedRollbacks();
   /** By rollout: the first revision in which its rollback stopped admission. */
   readonly #stopRevisions = new Map<string, number>();
   #closed = false;
@@ -176,8 +178,8 @@ export class RolloutManager {
 
   /** Decides in process: no waiting, no exception; a failure is in the result. */
   decide(flag: string, context?: EvaluationContext): EvaluationResult {
-    // Whoever asks here is heard by definition: leases are for evaluators that can be cut off.
-    return evaluate(this.#compiled, flag, context);
+    // Whoever asks here hears us by definition: a lease is over only where we may not be heard.
+    return evaluate(this.#compiled, flag, context, this.mayBeHeard ? 0 : Infinity);
   }
 
   /** The whole path of a decision, in words. */
@@ -243,6 +245,16 @@ export class RolloutManager {
     return this.#log.sequence;
   }
 
+  /** Whether evaluators may renew leases by what they hear from here; false while a rollback cannot be put on record. */
+  get mayBeHeard(): boolean {
+    return this.#unsaved.isEmpty;
+  }
+
+  /** Tells the rollbacks again that the store did not take. Rejects when it still does not. */
+  async retryRollbacks(): Promise<void> {
+    for (const [name, command] of this.#unsaved.list()) await this.tell(name, command);
+  }
+
   /** What evaluators use now. */
   ruleset(): Ruleset {
     return this.#log.ruleset;
@@ -285,13 +297,14 @@ export class RolloutManager {
       const state = command.type === 'apply' ? (this.#log.state(name) ?? null) : this.state(name);
       const nowMs = this.#clock.nowMs();
       const { events } = decide(state, command, nowMs);
-      if (events.length === 0) return this.status(name);
+      if (events.length === 0) return this.#settled(name, asked);
       try {
         const notices = noticesOf(state, events, this.#targets);
         await this.#log.append(name, state?.revision ?? 0, events, notices, nowMs);
         this.#afterChange(name);
-        return this.status(name);
+        return this.#settled(name, asked);
       } catch (error) {
+        if (!hasCode(error, 'STORE_CONFLICT')) this.#unsaved.failed(name, asked, events);
         // Whatever happened, the store knows: what it holds is folded before anything is decided again.
         await this.#log.catchUp();
         this.#afterChange(name);
@@ -299,6 +312,11 @@ export class RolloutManager {
         if (!hasCode(error, 'STORE_CONFLICT') || attempt >= max) throw error;
       }
     }
+  }
+
+  #settled(name: string, asked: Command): RolloutStatus {
+    this.#unsaved.settled(this.state(name), asked);
+    return this.status(name);
   }
 
   #withWitnesses(command: Command): Command {

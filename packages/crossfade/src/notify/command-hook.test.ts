@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,8 +79,10 @@ describe('a command hook', () => {
     await expect.poll(() => isRunning(pid)).toBe(false);
   });
 
-  it('that is not there can never work', async () => {
+  it('that is not there, or is no program, can never work', async () => {
     await expect(run([join(folder, 'nothing')])).rejects.toThrow(Undeliverable);
+    writeFileSync(join(folder, 'text'), 'no program');
+    await expect(run([join(folder, 'text')])).rejects.toThrow(Undeliverable);
   });
 });
 

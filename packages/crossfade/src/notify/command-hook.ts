@@ -7,6 +7,9 @@ import { messageId, webhookBody } from './webhook-body.ts';
 /** Characters of the program's complaint that are kept; the rest is read and thrown away. */
 const complaintCharsMax = 200;
 
+/** There is no such program: another try has the same end. A machine that is short of something is tried again. */
+const neverStarts: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
+
 /** What every program may know of its surroundings. */
 const alwaysPassed = ['PATH', 'HOME', 'LANG'] as const;
 
@@ -39,17 +42,19 @@ export function runCommandHook(
       }
     };
     signal.addEventListener('abort', kill, { once: true });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (complaint.length < complaintCharsMax) complaint = (complaint + text).slice(0, complaintCharsMax);
-    });
-    child.once('error', (error) => {
+    // First of all: without a descriptor to spare there is a child without pipes, and its error comes later.
+    child.once('error', (error: NodeJS.ErrnoException) => {
       signal.removeEventListener('abort', kill);
-      reject(new Undeliverable(`Expected to start ${program}, got: ${error.message}.`));
+      const message = `Expected to start ${program}, got: ${error.message}.`;
+      reject(neverStarts.has(error.code ?? '') ? new Undeliverable(message) : new Error(message));
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (complaint.length < complaintCharsMax) complaint = (complaint + text).slice(0, complaintCharsMax);
     });
     child.once('exit', (code, killedBy) => {
       signal.removeEventListener('abort', kill);
       // Something it left behind may hold the other end open.
-      child.stderr.destroy();
+      child.stderr?.destroy();
       if (code === 0) return resolve();
       const said = complaint.trim().replaceAll(/\s+/g, ' ');
       reject(
@@ -59,8 +64,8 @@ export function runCommandHook(
       );
     });
     // A program that does not read is no failure: its exit code says whether it worked.
-    child.stdin.on('error', () => {});
-    child.stdin.end(webhookBody(notice));
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(webhookBody(notice));
   });
 }
 

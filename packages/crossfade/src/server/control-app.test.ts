@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { errorTable, type ErrorCode } from '@crossfade/sdk/core/errors';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
@@ -19,8 +19,9 @@ async function setUp() {
   const clock = new ManualClock();
   const sessions = createMemorySessionStore();
   const evaluators = new EvaluatorRegistry({ clock, leaseMs: 60_000 });
+  const store = createMemoryRolloutStore();
   const manager = await RolloutManager.open({
-    store: createMemoryRolloutStore(),
+    store,
     clock,
     witnesses: () => evaluators.witnesses(),
   });
@@ -43,7 +44,7 @@ async function setUp() {
       headers,
       body: typeof body === 'string' ? body : JSON.stringify(body),
     });
-  return { app, clock, sessions, evaluators, manager, get, post, answers: () => answers };
+  return { app, store, clock, sessions, evaluators, manager, get, post, answers: () => answers };
 }
 
 async function started() {
@@ -53,6 +54,21 @@ async function started() {
   await world.post('/v1/rollouts/streaming-2/waive-acceptance', by);
   return world;
 }
+
+test('nothing that renews a lease leaves while a rollback cannot be put on record', async () => {
+  const { store, app, get, post } = await started();
+  const { append } = store;
+  store.append = () => Promise.reject(new Error('database or disk is full'));
+  expect((await post('/v1/rollouts/streaming-2/rollback', by)).status).toBe(500);
+  for (const path of ['/v1/ruleset', '/v1/ruleset/stream?evaluator=gateway-1&role=gateway'])
+    await expectRefusal(await get(path), 'STORE_UNAVAILABLE', /Leases end and control is served/);
+  expect(await (await app.request('/healthz')).json()).toMatchObject({ ok: false });
+
+  store.append = append;
+  expect((await post('/v1/rollouts/streaming-2/rollback', by)).status).toBe(200);
+  expect((await get('/v1/ruleset')).status).toBe(200);
+  expect(await (await app.request('/healthz')).json()).toMatchObject({ ok: true });
+});
 
 async function expectRefusal(answer: Response, code: ErrorCode, words: RegExp): Promise<void> {
   const body = (await answer.json()) as { code: string; message: string };

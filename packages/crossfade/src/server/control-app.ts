@@ -15,7 +15,7 @@ import { carriesToken } from './control-token.ts';
 import { addDeadLetterRoutes } from './dead-letter-routes.ts';
 import { eventStream } from './event-stream.ts';
 import { jsonBody as json } from './json-body.ts';
-import { rulesetStream } from './ruleset-stream.ts';
+import { refuseUnheard, rulesetStream } from './ruleset-stream.ts';
 
 export interface ControlAppOptions {
   readonly manager: RolloutManager;
@@ -94,7 +94,10 @@ export function createControlApp(options: ControlAppOptions): Hono {
     const message = `Expected one of the routes under /v1 or /healthz, got ${context.req.method} ${context.req.path}.`;
     return context.json({ code: 'USAGE', message }, 404);
   });
-  app.get('/healthz', (context) => context.json({ ok: true, revision: options.manager.ruleset().revision }));
+  app.get('/healthz', (context) => {
+    const { mayBeHeard: ok } = options.manager;
+    return context.json({ ok, revision: options.manager.ruleset().revision }, ok ? 200 : 503);
+  });
   app.use('/v1/*', async (context, next) => {
     if (carriesToken(context.req.header('authorization'), options.token)) return next();
     const message =
@@ -111,7 +114,10 @@ export function createControlApp(options: ControlAppOptions): Hono {
 function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
   const { manager, evaluators } = options;
   app.get('/v1/evaluators', (context) => context.json({ evaluators: evaluators.list() }));
-  app.get('/v1/ruleset', (context) => context.json(manager.ruleset()));
+  app.get('/v1/ruleset', (context) => {
+    refuseUnheard(manager);
+    return context.json(manager.ruleset());
+  });
   app.get('/v1/ruleset/stream', (context) => {
     const what = 'a query such as ?evaluator=gateway-1&role=gateway';
     const { evaluator, role } = wire.parseMessage(wire.evaluatorQuerySchema, context.req.query(), what);

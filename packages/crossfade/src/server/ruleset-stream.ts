@@ -1,4 +1,5 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { EvaluatorRegistry, EvaluatorRole } from '../controller/evaluator-registry.ts';
@@ -16,10 +17,12 @@ export interface RulesetStreamOptions {
 
 /**
  * Server-sent events: the whole ruleset at once and at every change, and a heartbeat every two seconds. A reader
- * that is slow gets the newest ruleset next, never a queue of old ones.
+ * that is slow gets the newest ruleset next, never a queue of old ones. Ends, and is refused with STORE_UNAVAILABLE,
+ * while a rollback cannot be put on record: whoever hears nothing serves control when the lease is over.
  */
 export function rulesetStream(context: Context, options: RulesetStreamOptions): Response {
   const { manager, evaluators, clock, closing } = options;
+  refuseUnheard(manager);
   return streamSSE(context, async (stream) => {
     const disconnect = evaluators.connected(options.evaluator, options.role);
     let wake: () => void = () => {};
@@ -33,7 +36,7 @@ export function rulesetStream(context: Context, options: RulesetStreamOptions): 
     stream.onAbort(end);
     try {
       let sentRevision = -1;
-      while (!ended) {
+      while (!ended && manager.mayBeHeard) {
         const ruleset = manager.ruleset();
         const { revision } = ruleset;
         if (revision > sentRevision)
@@ -55,4 +58,13 @@ export function rulesetStream(context: Context, options: RulesetStreamOptions): 
       disconnect();
     }
   });
+}
+
+/** Nothing that renews a lease leaves while a rollback waits for the store. */
+export function refuseUnheard({ mayBeHeard }: Pick<RolloutManager, 'mayBeHeard'>): void {
+  if (mayBeHeard) return;
+  throw new CrossfadeError(
+    'STORE_UNAVAILABLE',
+    'Expected a store that takes the rollback that was decided, got one that does not. Leases end and control is served; mend the store, the rollback is told again by itself.',
+  );
 }
