@@ -1,4 +1,5 @@
 import { processBlockMs } from '../analysis/process-sample.ts';
+import type { Gap } from '../analysis/sequential/observed-time.ts';
 import { RolloutEvidence } from '../analysis/sequential/rollout-evidence.ts';
 import type { Budget, RolloutState } from '../rollout/state.ts';
 import type { SessionStore } from '../store/store.ts';
@@ -14,6 +15,12 @@ const pagesMax = 20;
 /** Sums are saved this often: a restart reads a minute of reports again, and counts each as it was counted. */
 const saveEveryMs = 60_000;
 
+/** Looks farther apart than this left a gap. */
+const gapMsDefault = 120_000;
+
+/** After a gap gateways need a while to bring what they kept: as long as it was, and never more than this. */
+const deliveryMsMax = 60_000;
+
 /** What the reader asks of the store. */
 export type EvidenceStore = Pick<
   SessionStore,
@@ -22,6 +29,10 @@ export type EvidenceStore = Pick<
 
 interface Kept {
   readonly reading: Reading;
+  /** When the last look was done; null: there was none. */
+  lookedAtMs: number | null;
+  /** The last look that survives a crash. */
+  savedLookMs: number | null;
   /** Where it stood when it was saved last. */
   savedAtMs: number;
   savedRecords: number;
@@ -31,30 +42,58 @@ interface Kept {
 /**
  * Reports of sessions of the rollouts that run, folded into their evidence. When a report was received decides how it
  * counts, not when it was read: so a reading that goes on from its snapshot, or begins anew from the records, has the
- * same sums, and a restart spends no error twice.
+ * same sums, and a restart spends no error twice. Time in which nobody looked is kept beside the sums, written before
+ * anything is counted by it, and matures nothing: no report could arrive in it.
  */
 export class EvidenceReader implements MetricSource {
   readonly #sessions: EvidenceStore;
   readonly #timeScale: number;
   readonly #processes: ProcessBlockSource | null;
+  readonly #gapMs: number;
   readonly #readings = new Map<string, Kept>();
 
-  constructor(sessions: EvidenceStore, timeScale = 1, processes: ProcessBlockSource | null = null) {
+  constructor(
+    sessions: EvidenceStore,
+    timeScale = 1,
+    processes: ProcessBlockSource | null = null,
+    gapMs = gapMsDefault,
+  ) {
     this.#sessions = sessions;
     this.#timeScale = timeScale;
     this.#processes = processes;
+    this.#gapMs = gapMs;
   }
 
   /** Reads what is new and brings in what has matured. Rejects when the store does; the next call goes on there. */
   async read(state: RolloutState, budget: Budget, nowMs: number): Promise<Reading> {
-    const { reading } = await this.#keptOf(state, budget, nowMs);
+    const kept = await this.#keptOf(state, budget, nowMs);
+    const { reading } = kept;
+    await this.#noteGap(state.name, kept, nowMs);
     for (const epoch of budget.epochs) reading.evidence.openEpoch(epoch);
     const untilMs = [await this.#readSignals(state, reading), await this.#readRecords(state, reading)];
     reading.isComplete = untilMs.every((ms) => ms === null);
     // Behind a backlog time stands where its reports do, so that none of them is late for not being read.
     reading.evidence.advance(untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? nowMs), nowMs));
     this.#readProcesses(state, reading, nowMs);
+    kept.lookedAtMs = nowMs;
     return reading;
+  }
+
+  /** A look that comes late observed nothing of the time between. */
+  async #noteGap(name: string, kept: Kept, nowMs: number): Promise<void> {
+    const { observed } = kept.reading.evidence;
+    const fromMs = Math.max(kept.lookedAtMs ?? nowMs, observed.gaps.at(-1)?.[1] ?? 0);
+    const goneMs = nowMs - fromMs;
+    if (goneMs <= this.#gapMs) return;
+    observed.miss(fromMs, nowMs + Math.min(goneMs, deliveryMsMax));
+    await this.#saveLook(name, kept);
+  }
+
+  async #saveLook(name: string, kept: Kept): Promise<void> {
+    const { lookedAtMs } = kept;
+    const look: Look = { schema: 'crossfade.look/1', lookedAtMs, gaps: kept.reading.evidence.observed.gaps };
+    await this.#sessions.saveSnapshot(lookName(name), JSON.stringify(look));
+    kept.savedLookMs = lookedAtMs;
   }
 
   /** Once for each block of half an hour that is over: the samples of a day are many. */
@@ -69,9 +108,15 @@ export class EvidenceReader implements MetricSource {
   async keep(name: string, nowMs: number): Promise<void> {
     const kept = this.#readings.get(name);
     if (kept === undefined) return;
+    const { lookedAtMs, savedLookMs } = kept;
+    // Before the sums: what they counted was counted at a look that is known.
+    if (lookedAtMs !== null && Math.abs(lookedAtMs - (savedLookMs ?? -Infinity)) >= this.#gapMs / 2) {
+      await this.#saveLook(name, kept);
+    }
     const { recordsAfter, signalsAfter } = kept.reading;
     const isNew = recordsAfter > kept.savedRecords || signalsAfter > kept.savedSignals;
     if (!isNew || Math.abs(nowMs - kept.savedAtMs) < saveEveryMs) return;
+    if (kept.savedLookMs !== lookedAtMs) await this.#saveLook(name, kept);
     await this.#sessions.saveSnapshot(snapshotName(name), JSON.stringify(kept.reading));
     kept.savedAtMs = nowMs;
     kept.savedRecords = recordsAfter;
@@ -82,6 +127,7 @@ export class EvidenceReader implements MetricSource {
   async forget(name: string): Promise<void> {
     this.#readings.delete(name);
     await this.#sessions.dropSnapshot(snapshotName(name));
+    await this.#sessions.dropSnapshot(lookName(name));
   }
 
   /** Names that are being summed. */
@@ -101,8 +147,12 @@ export class EvidenceReader implements MetricSource {
       reading.recordsAfter = known.reading.recordsAfter;
       reading.signalsAfter = known.reading.signalsAfter;
     }
+    const look = known === undefined ? lookOf(await this.#sessions.snapshot(lookName(state.name))) : null;
+    const lookedAtMs = known?.lookedAtMs ?? look?.lookedAtMs ?? null;
+    reading.evidence.observed.restore(known?.reading.evidence.observed.gaps ?? look?.gaps ?? []);
     const { recordsAfter, signalsAfter } = reading;
-    const kept = { reading, savedAtMs: nowMs, savedRecords: recordsAfter, savedSignals: signalsAfter };
+    const saved = { savedAtMs: nowMs, savedRecords: recordsAfter, savedSignals: signalsAfter };
+    const kept: Kept = { reading, lookedAtMs, savedLookMs: lookedAtMs, ...saved };
     this.#readings.set(state.name, kept);
     return kept;
   }
@@ -150,4 +200,25 @@ export class EvidenceReader implements MetricSource {
 
 function snapshotName(rollout: string): string {
   return `evidence:${rollout}`;
+}
+
+function lookName(rollout: string): string {
+  return `look:${rollout}`;
+}
+
+/** What the store keeps of the looks at a rollout, beside its sums: they may be dropped, this must not. */
+interface Look {
+  readonly schema: 'crossfade.look/1';
+  readonly lookedAtMs: number | null;
+  readonly gaps: readonly Gap[];
+}
+
+/** Written by us; null when it is not, or of another version. */
+function lookOf(text: string | undefined): Look | null {
+  try {
+    const look = JSON.parse(text ?? 'null') as Look | null;
+    return look?.schema === 'crossfade.look/1' ? look : null;
+  } catch {
+    return null;
+  }
 }

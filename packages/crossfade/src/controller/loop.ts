@@ -72,6 +72,7 @@ export class ControlLoop {
   readonly #comparisons = new Map<string, Comparison>();
   readonly #timeScale: number;
   readonly #tickMs: number;
+  readonly #gapMs: number;
   #cancel: Cancel = () => {};
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -80,9 +81,10 @@ export class ControlLoop {
     this.#options = options;
     this.#timeScale = options.timeScale ?? 1;
     const { sessions, processes, clock } = options;
-    const source = options.source ?? new EvidenceReader(sessions, this.#timeScale, processes);
-    this.#evidence = inTime(source, clock);
     this.#tickMs = options.tickMs ?? defaultTickMs;
+    this.#gapMs = Math.max(gapMsMin, 3 * this.#tickMs);
+    const source = options.source ?? new EvidenceReader(sessions, this.#timeScale, processes, this.#gapMs);
+    this.#evidence = inTime(source, clock);
   }
 
   /** Looks now, and from then on every `tickMs`. */
@@ -178,7 +180,7 @@ export class ControlLoop {
 
   #stopReason(passedMs: number): BakeStop | undefined {
     const { evaluators } = this.#options;
-    if (passedMs > Math.max(gapMsMin, 3 * this.#tickMs)) {
+    if (passedMs > this.#gapMs) {
       return { reason: 'gap', sentence: `Nobody looked for ${formatDurationMs(passedMs)}.` };
     }
     if (

@@ -6,6 +6,7 @@ import { type EpochInfo, type MetricSetup, outcomeWidth } from './epoch-sums.ts'
 import { type EvidenceSource, SumsEvidence } from './evidence-window.ts';
 import { afterSession, type GuardState, guardsAtRest } from './guards.ts';
 import { LatencySketch } from './latency-sketch.ts';
+import { ObservedTime } from './observed-time.ts';
 import { restartMinutes } from './roll-evidence.ts';
 import { latenciesOf, outcomesOf } from './session-outcomes.ts';
 import {
@@ -94,6 +95,8 @@ export class RolloutEvidence {
   readonly setup: EvidenceSetup;
   readonly ended: SessionStream;
   readonly early: SessionStream;
+  /** Whoever looks tells it when nobody did, before anything that came after is told. Not part of the JSON. */
+  readonly observed = new ObservedTime();
   readonly #blockSetups: readonly MetricSetup[];
   #blocks: TimedBlock[][];
   readonly #latencies = new Map<string, LatencySketch>();
@@ -105,8 +108,8 @@ export class RolloutEvidence {
     this.setup = setup;
     const inWindow = (window: string) => setup.metrics.filter(({ metric }) => metric.window === window);
     const { originMs, maturityMs, earlyMaturityMs, minuteMs } = setup;
-    this.ended = new SessionStream(inWindow('ended'), originMs, maturityMs, minuteMs);
-    this.early = new SessionStream(inWindow('early'), originMs, earlyMaturityMs, minuteMs);
+    this.ended = new SessionStream(inWindow('ended'), originMs, maturityMs, minuteMs, this.observed);
+    this.early = new SessionStream(inWindow('early'), originMs, earlyMaturityMs, minuteMs, this.observed);
     this.#blockSetups = inWindow('blocks');
     this.#blocks = this.#blockSetups.map(() => []);
   }

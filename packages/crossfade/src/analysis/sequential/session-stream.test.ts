@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { recordOf } from '../record.fixture.ts';
 import { candidateArm, cellAt, column } from './cell-layout.ts';
 import { setupOf } from './metric-setup.ts';
+import { ObservedTime } from './observed-time.ts';
 import { outcomesOf } from './session-outcomes.ts';
 import { type AssignedSession, SessionStream } from './session-stream.ts';
 
@@ -119,6 +120,24 @@ describe('sessions on their way into the sums', () => {
     after.advance(1e9);
     expect(cell(after, 'n')).toBe(2);
     expect(cell(after, 'sumY')).toBe(0);
+  });
+
+  test('wait longer by the time in which nobody looked, those that began in it too', () => {
+    const observed = new ObservedTime();
+    const sessions = new SessionStream(setups, 0, maturityMs, minuteMs, observed);
+    sessions.openEpoch({ epoch: 1, share: 0.5 });
+    for (const minute of [0, 7, 30]) sessions.announce(assigned(minute, minute), minute * minuteMs + 100);
+    observed.miss(5 * minuteMs, 45 * minuteMs);
+
+    sessions.advance(51 * minuteMs - 1);
+    expect(sessions.pending).toBe(3);
+    expect(sessions.report(assigned(0, 0), clean, 50 * minuteMs)).toBe('taken');
+    sessions.advance(51 * minuteMs);
+    expect(sessions.pending).toBe(2);
+    expect(sessions.report(assigned(7, 7), clean, 54 * minuteMs)).toBe('taken');
+    sessions.advance(55 * minuteMs);
+    expect(sessions.pending).toBe(0);
+    expect([cell(sessions, 'n'), cell(sessions, 'sumY')]).toEqual([3, 1]);
   });
 
   test('a clock that goes back changes nothing', () => {

@@ -1,5 +1,6 @@
 import { candidateArm, controlArm } from './cell-layout.ts';
 import { type EpochInfo, EpochSums, type EpochSumsJson, type MetricSetup } from './epoch-sums.ts';
+import { ObservedTime } from './observed-time.ts';
 import { restartMinutes } from './roll-evidence.ts';
 import { missingOutcomes } from './session-outcomes.ts';
 import { userKeyOf } from './user-filter.ts';
@@ -57,8 +58,8 @@ export interface SessionStreamJson {
 }
 
 /**
- * Sessions on their way into the sums. A minute matures as a whole, a fixed time after it ended: what was reported by
- * then counts, what was announced and not reported is a failure, and what comes later changes nothing. Within a minute
+ * Sessions on their way into the sums. A minute matures as a whole, a fixed observed time after it ended: what was
+ * reported by then counts, what was announced and not reported is a failure, and what comes later changes nothing. Within a minute
  * sessions enter in the order in which they were assigned, so the sums depend on neither the order nor the number of
  * reports. Ids are kept only until then: a record whose minute has matured is late whether it was seen or not.
  */
@@ -67,6 +68,7 @@ export class SessionStream {
   readonly #originMs: number;
   readonly #maturityMs: number;
   readonly #minuteMs: number;
+  readonly #observed: ObservedTime;
   readonly #missing: Float64Array;
   readonly #waiting = new Map<number, [control: number, candidate: number]>();
   #epochs = new Map<number, EpochSums>();
@@ -76,17 +78,22 @@ export class SessionStream {
   #matured = 0;
   #refused = { repeated: 0, late: 0, 'unknown-epoch': 0, 'not-random': 0, ahead: 0, full: 0 };
 
-  /** `originMs`: when the rollout began. `maturityMs`: about p99 of session length plus the lag of reports. */
+  /**
+   * `originMs`: when the rollout began. `maturityMs`: about p99 of session length plus the lag of reports, in the time
+   * that was `observed`.
+   */
   constructor(
     setups: readonly MetricSetup[],
     originMs: number,
     maturityMs: number,
     minuteMs = minuteMsDefault,
+    observed = new ObservedTime(),
   ) {
     this.setups = setups;
     this.#originMs = originMs;
     this.#maturityMs = maturityMs;
     this.#minuteMs = minuteMs;
+    this.#observed = observed;
     this.#missing = missingOutcomes(setups);
   }
 
@@ -144,7 +151,8 @@ export class SessionStream {
 
   /** The first minute that has not matured at a time. */
   #maturedAt(atMs: number): number {
-    return Math.floor((atMs - this.#maturityMs - this.#originMs) / this.#minuteMs);
+    const endedMs = this.#observed.before(atMs, this.#maturityMs);
+    return Math.floor((endedMs - this.#originMs) / this.#minuteMs);
   }
 
   #admit(session: AssignedSession, outcomes: Float64Array | null, receivedAtMs?: number): Taken {
