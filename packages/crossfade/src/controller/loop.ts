@@ -16,6 +16,7 @@ import { inTime, type MetricSource } from './metric-source.ts';
 import type { Notifier } from './notifier.ts';
 import type { RolloutManager } from './rollout-manager.ts';
 import { settleRollbacks } from './settle-rollbacks.ts';
+import type { Upkeep } from './upkeep.ts';
 
 export interface ControlLoopOptions {
   readonly manager: RolloutManager;
@@ -27,6 +28,8 @@ export interface ControlLoopOptions {
   /** Absent: nobody listens from outside, and no gateway needs to be heard. */
   readonly evaluators?: EvaluatorRegistry;
   readonly notifier?: Notifier;
+  /** Absent: what nobody needs any more stays. */
+  readonly upkeep?: Upkeep;
   /** What pipelines cost; absent: CPU and memory are not judged. */
   readonly processes?: ProcessBlockSource;
   /** Wait between two looks, ms. */
@@ -106,7 +109,7 @@ export class ControlLoop {
 
   /** One look at everything. Never rejects. */
   async tick(): Promise<void> {
-    const { manager, evaluators, notifier } = this.#options;
+    const { manager, evaluators, notifier, upkeep } = this.#options;
     const watched = new Set<string>();
     for (const state of manager.states()) {
       if (!isWatched(state, manager.states())) continue;
@@ -119,6 +122,7 @@ export class ControlLoop {
     await this.#guard('a rollback that is not on record', () => manager.retryRollbacks());
     await this.#guard('rollbacks', () => settleRollbacks(manager, evaluators));
     notifier?.wake();
+    await this.#guard('upkeep', async () => upkeep?.turn(manager.states(), watched));
   }
 
   /** Both arms side by side as of the last look of this process; null: there was none. */

@@ -11,6 +11,7 @@ import { Notifier, type NoticeSender } from '../controller/notifier.ts';
 import { ProcessSamples } from '../controller/process-samples.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
 import { settleRollbacks } from '../controller/settle-rollbacks.ts';
+import { Upkeep } from '../controller/upkeep.ts';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
 import { startControlServer } from './control-server.ts';
 
@@ -65,6 +66,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log,
     evaluators,
     notifier,
+    upkeep: new Upkeep({ store, sessions, clock }),
     processes: (process, sinceMs) => processes.blocks(process, sinceMs),
     ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
     ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),

@@ -26,7 +26,7 @@ export interface NewEvent {
  * A notification that must leave at least once. Written in the same transaction as the events that cause it.
  */
 export interface OutboxItem {
-  /** An id that was used is not taken again. */
+  /** An id that was used is not taken again, until it is forgotten. */
   readonly id: string;
   readonly kind: string;
   /** Where it goes: a target that fails keeps only its own items back. */
@@ -104,6 +104,11 @@ export interface RolloutStore {
   reviveOutbox(id: string): Promise<boolean>;
   /** A dead item is forgotten; its id stays used. False: there is no dead item of this id. */
   dropOutbox(id: string): Promise<boolean>;
+  /**
+   * Forgets items that were sent or dropped before a time, at most `limit`; their ids may be taken again. What waits or
+   * is dead stays. Answers how many went: fewer than `limit` when none is left.
+   */
+  forgetOutbox(settledBeforeMs: number, limit: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -149,6 +154,15 @@ export interface SessionStore {
     readonly rollout?: string;
     readonly limit?: number;
   }): Promise<readonly StoredSignal[]>;
+  /**
+   * Forgets signals that were received before a time, of all rollouts but those named, at most `limit`. Answers how many
+   * went: fewer than `limit` when none is left. Sequences of those that stay, and of those that come, do not change.
+   */
+  dropSignals(options: {
+    readonly exceptRollouts: readonly string[];
+    readonly receivedBeforeMs: number;
+    readonly limit: number;
+  }): Promise<number>;
   /** Keeps a text by name, over the one before. What is folded from records is saved so, beside where it stopped. */
   saveSnapshot(name: string, text: string): Promise<void>;
   snapshot(name: string): Promise<string | undefined>;

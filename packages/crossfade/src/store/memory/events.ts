@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { chain, ChainCheck, checkAppend, conflict, emptyHead, readLimit } from '../chain.ts';
 import type {
@@ -10,8 +11,8 @@ import type {
 } from '../store.ts';
 
 /** A rollout store for tests and trials: keeps every promise of the port but to survive the process. */
-export function createMemoryRolloutStore(): RolloutStore {
-  return new MemoryRolloutStore();
+export function createMemoryRolloutStore(clock: Clock = systemClock): RolloutStore {
+  return new MemoryRolloutStore(clock);
 }
 
 interface OutboxRow extends OutboxItem {
@@ -20,6 +21,8 @@ interface OutboxRow extends OutboxItem {
   dueAtMs: number;
   state: 'pending' | 'sent' | 'dead' | 'dropped';
   diedAtMs: number;
+  /** When it was sent or dropped. */
+  settledAtMs: number;
   error: string;
 }
 
@@ -27,7 +30,12 @@ class MemoryRolloutStore implements RolloutStore {
   readonly #events: StoredEvent[] = [];
   readonly #revisions = new Map<string, number>();
   readonly #outbox = new Map<string, OutboxRow>();
+  readonly #clock: Clock;
   #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   async append(...[stream, expectedRevision, events, outbox, atMs]: Parameters<RolloutStore['append']>) {
     this.#checkOpen();
@@ -66,6 +74,7 @@ class MemoryRolloutStore implements RolloutStore {
       dueAtMs: 0,
       state: 'pending',
       diedAtMs: 0,
+      settledAtMs: 0,
       error: '',
     } as const;
     for (const item of outbox) if (!this.#outbox.has(item.id)) this.#outbox.set(item.id, { ...item, ...row });
@@ -87,7 +96,7 @@ class MemoryRolloutStore implements RolloutStore {
     const row = this.#outbox.get(id);
     if (row?.state !== 'pending') return;
     row.attempts++;
-    if (result.is === 'sent') row.state = 'sent';
+    if (result.is === 'sent') this.#settle(row, 'sent');
     else row.error = result.error;
     if (result.is === 'failed') row.dueAtMs = result.dueAtMs;
     if (result.is !== 'dead') return;
@@ -116,8 +125,23 @@ class MemoryRolloutStore implements RolloutStore {
     this.#checkOpen();
     const row = this.#outbox.get(id);
     if (row?.state !== 'dead') return false;
-    row.state = 'dropped';
+    this.#settle(row, 'dropped');
     return true;
+  }
+
+  #settle(row: OutboxRow, state: 'sent' | 'dropped'): void {
+    row.state = state;
+    row.settledAtMs = this.#clock.nowMs();
+  }
+
+  async forgetOutbox(settledBeforeMs: number, limit: number) {
+    this.#checkOpen();
+    const old = [...this.#outbox.values()].filter(
+      ({ state, settledAtMs }) => (state === 'sent' || state === 'dropped') && settledAtMs < settledBeforeMs,
+    );
+    const forgotten = old.slice(0, readLimit(limit));
+    for (const { id } of forgotten) this.#outbox.delete(id);
+    return forgotten.length;
   }
 
   async close() {

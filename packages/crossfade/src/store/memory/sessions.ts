@@ -9,6 +9,13 @@ export function createMemorySessionStore(): SessionStore {
   return new MemorySessionStore();
 }
 
+interface KeptSignal {
+  readonly key: string;
+  readonly rollout: string;
+  readonly json: string;
+  readonly receivedAtMs: number;
+}
+
 class MemorySessionStore implements SessionStore {
   /** As text, so that nobody who keeps the object can change what is stored. */
   readonly #records: {
@@ -17,11 +24,8 @@ class MemorySessionStore implements SessionStore {
     readonly json: string;
     readonly receivedAtMs: number | null;
   }[] = [];
-  readonly #signals: {
-    readonly rollout: string;
-    readonly json: string;
-    readonly receivedAtMs: number;
-  }[] = [];
+  /** By place; null: dropped. */
+  readonly #signals: (KeptSignal | null)[] = [];
   readonly #signalled = new Set<string>();
   readonly #snapshots = new Map<string, string>();
   readonly #bySession = new Map<string, number>();
@@ -82,7 +86,7 @@ class MemorySessionStore implements SessionStore {
       const key = JSON.stringify([signal.sessionId, signal.kind]);
       if (this.#signalled.has(key)) continue;
       this.#signalled.add(key);
-      this.#signals.push({ rollout: signal.rollout.name, json: JSON.stringify(signal), receivedAtMs });
+      this.#signals.push({ key, rollout: signal.rollout.name, json: JSON.stringify(signal), receivedAtMs });
       added += 1;
     }
     return added;
@@ -93,7 +97,7 @@ class MemorySessionStore implements SessionStore {
     const { after = 0, rollout } = options;
     return this.#signals
       .slice(after)
-      .map((stored, index) => ({ ...stored, sequence: after + index + 1 }))
+      .flatMap((stored, index) => (stored === null ? [] : [{ ...stored, sequence: after + index + 1 }]))
       .filter((stored) => rollout === undefined || stored.rollout === rollout)
       .slice(0, readLimit(options.limit))
       .map(({ sequence, json, receivedAtMs }) => ({
@@ -101,6 +105,21 @@ class MemorySessionStore implements SessionStore {
         signal: JSON.parse(json) as SessionSignal,
         receivedAtMs,
       }));
+  }
+
+  async dropSignals({ exceptRollouts, receivedBeforeMs, limit }: Parameters<SessionStore['dropSignals']>[0]) {
+    this.#checkOpen();
+    const rowsMax = readLimit(limit);
+    let dropped = 0;
+    for (const [index, stored] of this.#signals.entries()) {
+      if (dropped === rowsMax) break;
+      if (stored === null || exceptRollouts.includes(stored.rollout)) continue;
+      if (stored.receivedAtMs >= receivedBeforeMs) continue;
+      this.#signals[index] = null;
+      this.#signalled.delete(stored.key);
+      dropped += 1;
+    }
+    return dropped;
   }
 
   async saveSnapshot(name: string, text: string) {

@@ -141,6 +141,10 @@ class SqliteRolloutStore implements RolloutStore {
     return this.#outbox.drop(id, this.#clock.nowMs());
   }
 
+  async forgetOutbox(settledBeforeMs: number, limit: number) {
+    return this.#outbox.forget(settledBeforeMs, limit);
+  }
+
   async close() {
     this.#db.close();
   }

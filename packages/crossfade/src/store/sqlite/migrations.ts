@@ -51,6 +51,10 @@ export const rolloutMigrations: readonly Migration[] = [
       CREATE INDEX outbox_dead ON outbox (died_at_ms) WHERE died_at_ms IS NOT NULL;
     `,
   },
+  {
+    version: 3,
+    sql: `CREATE INDEX outbox_sent ON outbox (sent_at_ms) WHERE sent_at_ms IS NOT NULL;`,
+  },
 ];
 
 /** Tables of the session store. */

@@ -91,6 +91,20 @@ export class SqliteOutbox {
   drop(id: string, nowMs: number): boolean {
     return this.#db.run(`UPDATE outbox SET dropped_at_ms = ? WHERE id = ? AND ${isDead}`, nowMs, id) > 0;
   }
+
+  forget(settledBeforeMs: number, limit: number): number {
+    const rowsMax = readLimit(limit);
+    const forgetWhere = (where: string, rows: number): number =>
+      this.#db.run(
+        `DELETE FROM outbox WHERE position IN (SELECT position FROM outbox WHERE ${where} LIMIT ?)`,
+        settledBeforeMs,
+        rows,
+      );
+    return this.#db.transaction(() => {
+      const sent = forgetWhere('sent_at_ms < ?', rowsMax);
+      return sent + forgetWhere('died_at_ms IS NOT NULL AND dropped_at_ms < ?', rowsMax - sent);
+    });
+  }
 }
 
 function pendingItem(row: Row): PendingOutboxItem {

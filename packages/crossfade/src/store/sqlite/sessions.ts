@@ -18,6 +18,23 @@ export async function openSqliteSessionStore(options: SqliteSessionStoreOptions)
   return new SqliteSessionStore(database, options.countsUsage ?? true);
 }
 
+/** Names of rollouts with signals: one step in the index for each, however many signals it has. */
+const signalledRollouts = `
+  WITH RECURSIVE rollouts (name) AS (
+    SELECT MIN(rollout) FROM session_signals
+    UNION ALL
+    SELECT (SELECT MIN(rollout) FROM session_signals WHERE rollout > name) FROM rollouts WHERE name IS NOT NULL
+  )
+  SELECT name FROM rollouts WHERE name IS NOT NULL`;
+
+/** Looks at no more rows than it may drop: those that came first are the old ones. */
+const oldestSignalsDrop = `
+  DELETE FROM session_signals WHERE sequence IN (
+    SELECT sequence FROM (
+      SELECT sequence, received_at_ms FROM session_signals WHERE rollout = ? ORDER BY sequence LIMIT ?
+    ) WHERE received_at_ms < ?
+  )`;
+
 class SqliteSessionStore implements SessionStore {
   readonly #db: Database;
   readonly #usage: SqliteUsage;
@@ -120,6 +137,19 @@ class SqliteSessionStore implements SessionStore {
       signal: JSON.parse(String(row['signal'])) as SessionSignal,
       receivedAtMs: Number(row['received_at_ms']),
     }));
+  }
+
+  async dropSignals({ exceptRollouts, receivedBeforeMs, limit }: Parameters<SessionStore['dropSignals']>[0]) {
+    const rowsMax = readLimit(limit);
+    return this.#db.transaction(() => {
+      let left = rowsMax;
+      for (const { name } of this.#db.all(signalledRollouts)) {
+        if (left === 0) break;
+        if (name === undefined || exceptRollouts.includes(String(name))) continue;
+        left -= this.#db.run(oldestSignalsDrop, name, left, receivedBeforeMs);
+      }
+      return rowsMax - left;
+    });
   }
 
   async saveSnapshot(name: string, text: string) {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { recordOf } from '../../analysis/record.fixture.ts';
 import { hashOf } from '../chain.ts';
 import { describeRolloutStore, describeSessionStore } from '../store.contract.ts';
+import { describeForgetting } from '../forgetting.contract.ts';
 import { describeUsage } from '../usage.contract.ts';
 import type { NewEvent } from '../store.ts';
 import { openSqliteRolloutStore } from './events.ts';
@@ -29,6 +30,11 @@ function tamper(file: string, sql: string): void {
 describeRolloutStore('sqlite', () => openRollouts());
 describeSessionStore('sqlite', () => openSessions());
 describeUsage('sqlite', () => openSessions());
+describeForgetting(
+  'sqlite',
+  (own) => openSqliteRolloutStore({ file: folder.newFile(), clock: own }),
+  () => openSessions(),
+);
 
 describe('a store that is opened again', () => {
   test('knows its events, its chain and its outbox', async () => {

@@ -1,0 +1,99 @@
+import type { Clock } from '@crossfade/sdk/core/clock';
+import { ManualClock } from '@crossfade/sdk/core/manual-clock';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { SessionSignal } from '../transcript/session-record.ts';
+import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
+
+const event: NewEvent = { type: 'judged', payload: '{}' };
+const item = (id: string): OutboxItem => ({ id, kind: 'paused', target: 'log', payload: '{}' });
+
+const signal = (sessionId: string, kind: SessionSignal['kind'], rollout = 'a'): SessionSignal => ({
+  kind,
+  sessionId,
+  arm: 'candidate',
+  rollout: { name: rollout, epoch: 1 },
+  userHash: '',
+  reason: 'SPLIT',
+  startedAtMs: 5,
+});
+
+/** What stores promise of what they forget; each adapter runs it. */
+export function describeForgetting(
+  name: string,
+  openRollouts: (clock: Clock) => Promise<RolloutStore>,
+  openSessions: () => Promise<SessionStore>,
+): void {
+  const stores: { close(): Promise<void> }[] = [];
+  const opened = async <Store extends RolloutStore | SessionStore>(
+    opening: Promise<Store>,
+  ): Promise<Store> => {
+    const store = await opening;
+    stores.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    await Promise.all(stores.splice(0).map((store) => store.close()));
+  });
+
+  describe(`${name}: what is forgotten`, () => {
+    test('what was sent or dropped long ago is forgotten, a few at a time; what waits or is dead stays', async () => {
+      const clock = new ManualClock();
+      const store = await opened(openRollouts(clock));
+      const ids = ['sent', 'dropped', 'dead', 'pending', 'sent later'];
+      await store.append(
+        'a',
+        0,
+        [event],
+        ids.map((id) => item(id)),
+        1,
+      );
+      for (const id of ['dropped', 'dead'])
+        await store.settleOutbox(id, { is: 'dead', error: 'gone', atMs: 9, outbox: [] });
+      await store.settleOutbox('sent', { is: 'sent' });
+      await store.dropOutbox('dropped');
+      const untilMs = clock.nowMs() + 1;
+      clock.advance(1);
+      await store.settleOutbox('sent later', { is: 'sent' });
+
+      expect(await store.forgetOutbox(untilMs - 1, 10)).toBe(0);
+      expect(await store.forgetOutbox(untilMs, 1)).toBe(1);
+      expect(await store.forgetOutbox(untilMs, 10)).toBe(1);
+      expect(await store.forgetOutbox(untilMs, 10)).toBe(0);
+      expect((await store.pendingOutbox({ limit: 10 })).map(({ id }) => id)).toEqual(['pending']);
+      expect((await store.deadOutbox(10)).map(({ id }) => id)).toEqual(['dead']);
+
+      await store.append('a', 1, [event], [item('sent later'), item('sent')], 2);
+      expect((await store.pendingOutbox({ limit: 10 })).map(({ id }) => id)).toEqual(['pending', 'sent']);
+      expect(await store.verify()).toBeNull();
+    });
+
+    test('old signals are dropped, a few at a time, of all rollouts but those named', async () => {
+      const store = await opened(openSessions());
+      for (const [rollout, receivedAtMs] of [
+        ['kept', 10],
+        ['over', 10],
+        ['unknown', 10],
+        ['over', 20],
+        ['over', 30],
+      ] as const) {
+        const sessionId = `${rollout}-${receivedAtMs}`;
+        await store.saveSignals([signal(sessionId, 'started', rollout)], receivedAtMs);
+      }
+      const left = async () => (await store.signals()).map(({ signal: { sessionId } }) => sessionId);
+      const before = await store.signals();
+      const old = { exceptRollouts: ['kept', 'nobody'], receivedBeforeMs: 30 };
+      expect(await store.dropSignals({ ...old, receivedBeforeMs: 10, limit: 10 })).toBe(0);
+      expect(await store.dropSignals({ ...old, limit: 2 })).toBe(2);
+      expect(await store.dropSignals({ ...old, limit: 2 })).toBe(1);
+      expect(await store.dropSignals({ ...old, limit: 2 })).toBe(0);
+      expect(await left()).toEqual(['kept-10', 'over-30']);
+      expect(await store.signals({ rollout: 'over' })).toEqual([before[4]]);
+
+      // Nothing is missed by a reader that stood behind what was dropped.
+      expect(await store.dropSignals({ ...old, receivedBeforeMs: 31, limit: 2 })).toBe(1);
+      expect(await store.saveSignals([signal('over-30', 'started', 'over')], 40)).toBe(1);
+      const again = await store.signals({ after: before[4]!.sequence });
+      expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
+    });
+  });
+}
