@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openSqliteRolloutStore, RolloutManager } from '@crossfade/server';
 
-const store = await openSqliteRolloutStore({ file: 'rollouts.sqlite' });
+const folder = await mkdtemp(join(tmpdir(), 'rollouts-'));
+const store = await openSqliteRolloutStore({ file: join(folder, 'rollouts.sqlite') });
 const rollouts = await RolloutManager.open({ store });
 const because = (reason: string) => ({ actor: 'ana', reason });
 const plan = (share: number) => ({
@@ -18,3 +22,7 @@ console.log(rollouts.decide('transcription', { targetingKey: 'user-7' }).value);
 await rollouts.revise('streaming', plan(50), because('all is well'));
 await rollouts.rollback('streaming', because('an echo in calls'));
 for (const { text, reason } of await rollouts.history('streaming')) console.log(`${text} (${reason})`);
+
+await rollouts.close();
+await store.close();
+await rm(folder, { recursive: true });

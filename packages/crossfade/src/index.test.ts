@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,9 +20,12 @@ afterEach(async () => {
 });
 
 describe('the public face', () => {
-  it('lets the example of the README apply, decide, revise, roll back and read the audit', async () => {
+  it('lets the example of the README apply, decide, revise, roll back and read the audit, and leaves nothing', async () => {
     const args = ['--conditions=source', '--import', tsx, example];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 60_000 });
+    const env = { ...process.env, TMPDIR: folder };
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      ...{ cwd: folder, env, timeout: 60_000 },
+    });
     const [value, ...audit] = stdout.trimEnd().split('\n');
 
     expect(['legacy', 'streaming']).toContain(value);
@@ -34,5 +37,6 @@ describe('the public face', () => {
       expect.stringMatching(/^Plan changed.*stages.*50.*\(all is well\)$/),
       'Rolling back from canary: admission stops, open sessions migrate. (an echo in calls)',
     ]);
+    expect((await readdir(folder)).filter((name) => name.startsWith('rollouts'))).toEqual([]);
   });
 });

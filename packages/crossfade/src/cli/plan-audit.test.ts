@@ -7,6 +7,7 @@ import { planDocument } from '../controller/rollout.fixture.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
 import { openSqliteRolloutStore } from '../store/sqlite/events.ts';
 import { run } from './command-io.fixture.ts';
+import { referenceBuild } from './version.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'crossfade-plan-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -33,6 +34,11 @@ describe('crossfade plan', () => {
       valid: true,
       plan: { name: 'turbo', candidate: { upstream: 'turbo: "2"' } },
     });
+    const other = join(root, 'build.yaml');
+    await run(['plan', 'init', other]);
+    // The build of which `crossfade accept --pipeline streaming` makes its report.
+    const { out: shown } = await run(['plan', 'validate', other, '--json']);
+    expect(JSON.parse(shown)).toMatchObject({ plan: { candidate: { build: referenceBuild('streaming') } } });
     const again = await run(argv);
     expect(again.err).toMatch(/Expected to write a new file/);
     expect(again.code).toBe(2);

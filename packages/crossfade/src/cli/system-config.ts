@@ -6,6 +6,7 @@ import { engineNames } from '../engines/registry.ts';
 import { defectNames } from '../pipelines/defects.ts';
 import { gatewayDefectNames } from './processes/gateway-defects.ts';
 import { noticeKinds, webhookFormats } from '../rollout/plan.ts';
+import { referenceBuild } from './version.ts';
 
 /** Most pipelines and outside upstreams of one system; each pipeline is a process. */
 const upstreamsMax = 16;
@@ -160,8 +161,8 @@ export type PipelineConfig = SystemConfig['pipelines'][number];
 /** What `crossfade up` starts when it is given no file. */
 export const defaultSystemConfig: SystemConfig = systemConfigSchema.parse({
   pipelines: [
-    { name: 'legacy', kind: 'legacy', build: 'legacy-1' },
-    { name: 'streaming', kind: 'streaming', build: 'streaming-1' },
+    { name: 'legacy', kind: 'legacy', build: referenceBuild('legacy') },
+    { name: 'streaming', kind: 'streaming', build: referenceBuild('streaming') },
   ],
 });
 

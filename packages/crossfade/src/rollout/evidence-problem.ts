@@ -34,7 +34,9 @@ function buildProblem({ build }: AcceptanceEvidence, { candidate }: Plan): Evide
   if (build === candidate.build) return null;
   const got = build === null ? 'a report that names no build' : `that of ${build}`;
   const remedy =
-    build === null ? 'Run it with --build, or let the target say its build' : 'Run acceptance on this build';
+    build === null
+      ? 'Run it with --build, or let the target say its build'
+      : 'Run acceptance on this build, or correct candidate.build in the plan';
   return {
     problem: 'other-build',
     sentence: `Expected acceptance evidence of build ${candidate.build}, got ${got}. ${remedy}.`,

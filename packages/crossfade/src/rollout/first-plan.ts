@@ -18,7 +18,7 @@ name: ${text(name)}
 flag: ${text(flag)}
 
 control: { upstream: ${text(control)} }
-# A rollback is final for a build: a mended one is another rollout.
+# A rollback is final for a build: a mended one is another rollout. Acceptance evidence must name this build.
 candidate: { upstream: ${text(candidate)}, build: ${text(build)} }
 
 # Named groups of users. Long lists of keys come from a file: crossfade audience import

@@ -16,7 +16,7 @@ import { dataPaths, readRunningSystem } from '../data-folder.ts';
 import { ownProgram } from '../supervisor/fork-child.ts';
 import { gatewayName, startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
 import { parseSystemConfig } from '../system-config.ts';
-import { version } from '../version.ts';
+import { referenceBuild } from '../version.ts';
 
 /** A restart that takes longer has failed: a pipeline is ready within two seconds. */
 const backLimitMs = 30_000;
@@ -97,7 +97,7 @@ class Reference {
     return {
       url: `${address}/v1/listen`,
       name: `the reference pipeline ${kind}`,
-      build: buildOf(kind),
+      build: referenceBuild(kind),
       system: behindGateway ? 'behind-gateway' : 'direct',
       processes: [
         this.#process(kind, 'pipeline'),
@@ -178,7 +178,7 @@ function configOf(
       {
         name: kind,
         kind,
-        build: buildOf(kind),
+        build: referenceBuild(kind),
         engines: ['tone'],
         ...(defect === undefined ? {} : { defect }),
       },
@@ -204,10 +204,6 @@ async function canMount(): Promise<boolean> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function buildOf(kind: ReferenceOptions['kind']): string {
-  return `${kind}-${version}`;
 }
 
 function portOf(url: string): number {

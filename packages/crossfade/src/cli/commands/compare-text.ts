@@ -11,7 +11,8 @@ export function comparisonText(comparison: Comparison): string {
   const { rollout, epoch, verdict, sentence, evidence, actedAt, sessions, metrics } = comparison;
   const table = new Table({
     head: ['metric', 'candidate', 'control', 'limit', 'difference (95 %)', 'evidence', 'state', 'goal'],
-    style: { head: [] },
+    // No colours: it may go into a pipe or a file.
+    style: { head: [], border: [] },
   });
   for (const metric of metrics) table.push(row(metric));
   return [

@@ -58,6 +58,7 @@ describe('crossfade compare and crossfade explain', () => {
     for (const words of ['finalization latency p95', '2,6', 'bad', 'acted at 20 : 1', 'verdict fail']) {
       expect(compared.out).toContain(words);
     }
+    expect(compared.out).not.toContain('\u001b');
     const json = await run(['compare', 'streaming-2', '--data', folder, '--json']);
     const { comparison } = JSON.parse(json.out.trim().split('\n').at(-1)!) as { comparison: Comparison };
     expect(comparison).toMatchObject({

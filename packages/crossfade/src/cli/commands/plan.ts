@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { type CommandIo, say } from '../command-io.ts';
 import { readPlan } from '../read-plan.ts';
+import { referenceBuild } from '../version.ts';
 import { leaf } from './leaf.ts';
 import { diffText, planText, wholePlanText } from './plan-text.ts';
 
@@ -76,7 +77,11 @@ function addInit(plan: Command, io: CommandIo): void {
     .addOption(new Option('--flag <flag>', 'flag that it owns').default('transcription'))
     .addOption(new Option('--control <upstream>', 'pipeline that serves today').default('legacy'))
     .addOption(new Option('--candidate <upstream>', 'pipeline that is rolled out').default('streaming'))
-    .addOption(new Option('--build <digest>', 'digest of the build').default('streaming-1'))
+    .addOption(
+      new Option('--build <name>', 'what the candidate says of its build').default(
+        referenceBuild('streaming'),
+      ),
+    )
     .action(async (file: string, options: InitOptions) => {
       const { firstPlan } = await import('../../rollout/first-plan.ts');
       const { parsePlan } = await import('../../rollout/parse-plan.ts');

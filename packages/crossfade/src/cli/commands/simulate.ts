@@ -75,7 +75,8 @@ function reportText({ falseRollback, detection, provable, plannedMinutes }: Simu
     value === null ? 'not in half the runs' : `${value} min`;
   const found = new Table({
     head: ['regression', 'caught', 'median', 'p95', 'candidate sessions'],
-    style: { head: [] },
+    // No colours: it may go into a pipe or a file.
+    style: { head: [], border: [] },
   });
   for (const { regression, caught, medianMinutes, p95Minutes, medianCandidateSessions } of detection) {
     found.push([
@@ -88,7 +89,8 @@ function reportText({ falseRollback, detection, provable, plannedMinutes }: Simu
   }
   const proof = new Table({
     head: ['gate', 'proven by a healthy build', 'worth waiting for'],
-    style: { head: [] },
+    // No colours: it may go into a pipe or a file.
+    style: { head: [], border: [] },
   });
   for (const gate of provable)
     proof.push([gate.metric, percent(gate.proven), gate.provable ? 'yes' : 'no: acceptance evidence']);
