@@ -16,7 +16,7 @@ describe('the bake clock', () => {
       stage: { name: 'internal', bakedMs: 0 },
       verdict: { verdict: 'no-data' },
     });
-    expect(world.status.holding).toContain('0 sessions of the candidate');
+    expect(world.status.holding).toContain('No session ended for 30m');
   });
 
   it('stands while no gateway is heard, says so, and counts none of that time', async () => {

@@ -54,7 +54,8 @@ function questionOf(
   const { plan, epoch, stageIndex } = state;
   const share = budget.epochs.find((info) => info.epoch === epoch)?.share ?? null;
   const stage = stageIndex === null ? undefined : plan.stages[stageIndex]?.name;
-  const silentMs = reading.newestEndMs === null ? 0 : nowMs - reading.newestEndMs;
+  // Where none ever ended, silence began with the epoch.
+  const silentMs = nowMs - (reading.newestEndMs ?? state.bake?.sinceMs ?? budget.sinceMs);
   return {
     nowMs,
     epoch,

@@ -61,6 +61,8 @@ export interface EpochSumsJson {
   readonly cells: readonly number[];
   readonly marks: readonly (readonly [restart: number, cells: readonly number[]])[];
   readonly units: readonly (readonly [assigned: number, ended: number])[];
+  /** Sessions that reported, by arm. Absent in what was saved before they were counted: users that did, then. */
+  readonly reported?: readonly number[];
   readonly users: string;
   readonly buckets: ReturnType<UserBuckets['toJSON']>;
 }
@@ -85,6 +87,7 @@ export class EpochSums {
     [0, 0],
     [0, 0],
   ];
+  #reported: [control: number, candidate: number] = [0, 0];
   #users = new UserFilter();
   #buckets: UserBuckets;
 
@@ -103,6 +106,11 @@ export class EpochSums {
   units(arm: ArmIndex): { readonly assigned: number; readonly ended: number } {
     const [assigned, ended] = this.#units[arm]!;
     return { assigned, ended };
+  }
+
+  /** Sessions of an arm that matured with a report of their end: the others are failures that nobody measured. */
+  reported(arm: ArmIndex): number {
+    return this.#reported[arm];
   }
 
   /** The minute that is being filled; −1 before the first. */
@@ -125,6 +133,7 @@ export class EpochSums {
   /** Adds a session of the open minute. */
   add({ arm, user, outcomes, reported }: MaturedSession): void {
     const isFirst = user === null || this.#users.add(user);
+    if (reported) this.#reported[arm] += 1;
     if (isFirst) {
       const units = this.#units[arm]!;
       units[0] += 1;
@@ -230,6 +239,7 @@ export class EpochSums {
       cells: [...this.#cells],
       marks: [...this.#marks].map(([restart, cells]) => [restart, [...cells]] as const),
       units: this.#units,
+      reported: this.#reported,
       users: this.#users.toJSON(),
       buckets: this.#buckets.toJSON(),
     };
@@ -241,6 +251,8 @@ export class EpochSums {
     sums.#cells = Float64Array.from(json.cells);
     sums.#marks = new Map(json.marks.map(([restart, cells]) => [restart, Float64Array.from(cells)]));
     sums.#units = json.units.map(([assigned, ended]) => [assigned, ended]);
+    const [control = 0, candidate = 0] = json.reported ?? json.units.map(([, ended]) => ended);
+    sums.#reported = [control, candidate];
     sums.#users = UserFilter.fromJSON(json.users);
     sums.#buckets = UserBuckets.fromJSON(setups.length, json.buckets);
     return sums;

@@ -93,6 +93,8 @@ export interface Measurement {
   readonly splits: readonly MeasuredSplit[];
   /** Sessions of the epoch that have not matured yet. */
   readonly waiting: { readonly candidate: number; readonly control: number };
+  /** Sessions of the epoch that matured with a report of their end. Absent in old logs: not counted then. */
+  readonly reported?: { readonly candidate: number; readonly control: number };
   readonly health: Health;
   /** Sessions whose users did not get all, over all epochs: never forgotten by a new one. */
   readonly harmed: number;
@@ -116,6 +118,7 @@ export function measure(evidence: RolloutEvidence, question: Question): Measurem
   const windowsOf = (sources: readonly EvidenceSource[]): readonly (readonly WindowEvidence[])[] =>
     starts.map((restart) => sources.flatMap((source) => source.since(restart)));
   const streams = [evidence.early, evidence.ended];
+  const current = evidence.ended.epochs.find(({ info }) => info.epoch === epoch);
   return {
     schema: 'crossfade.measurement/1',
     question,
@@ -145,6 +148,10 @@ export function measure(evidence: RolloutEvidence, question: Question): Measurem
     guards: evidence.guards(epoch),
     splits: evidence.ended.epochs.flatMap((sums) => splitOf(sums)),
     waiting: evidence.ended.waiting(epoch),
+    reported: {
+      candidate: current?.reported(candidateArm) ?? 0,
+      control: current?.reported(controlArm) ?? 0,
+    },
     health: evidence.health(epoch),
     harmed: evidence.harmedSessions,
   };

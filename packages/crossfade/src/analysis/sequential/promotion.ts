@@ -39,7 +39,8 @@ function wholeSessions({ metrics, sessions }: Findings): Findings['sessions'] {
   return metrics.find(({ id }) => id === 'error-rate')?.sessions ?? sessions;
 }
 
-function missingExposure({ question, waiting }: Measurement, findings: Findings): Promotion | null {
+function missingExposure(measurement: Measurement, findings: Findings): Promotion | null {
+  const { question, waiting } = measurement;
   const sessions = wholeSessions(findings);
   const planned = groupThousands(question.plannedSessions);
   if (question.silentMs !== undefined) {
@@ -62,11 +63,29 @@ function missingExposure({ question, waiting }: Measurement, findings: Findings)
         };
   }
   const short = arms.find(({ matured }) => matured < question.plannedSessions);
-  if (short === undefined) return null;
+  if (short === undefined) return missingReports(measurement, planned);
   const seen = groupThousands(short.matured);
   return {
     verdict: 'inconclusive',
     sentence: `${seen} sessions of ${short.arm} have matured, ${planned} are planned.`,
+  };
+}
+
+/** A session that never reported is a failure, and no exposure: nothing of it was measured. */
+function missingReports({ question, reported, health }: Measurement, planned: string): Promotion | null {
+  if (reported === undefined) return null;
+  const arms = question.hasRandomControl ? (['candidate', 'control'] as const) : (['candidate'] as const);
+  const short = arms.find((arm) => reported[arm] < question.plannedSessions);
+  if (short === undefined) return null;
+  const of = short === 'candidate' ? 'the candidate' : 'control';
+  const { late = 0 } = health;
+  const isMostlyLate = late > reported.candidate + reported.control;
+  const why = isMostlyLate
+    ? `; ${groupThousands(late)} reports came after their minute had matured: sessions take longer than the plan's \`maturity\``
+    : '';
+  return {
+    verdict: 'no-data',
+    sentence: `${groupThousands(reported[short])} sessions of ${of} reported their end in time, ${planned} are planned${why}.`,
   };
 }
 

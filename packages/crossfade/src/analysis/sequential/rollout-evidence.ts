@@ -58,6 +58,8 @@ export interface Health {
   readonly builds: Readonly<Record<string, number>>;
   /** Candidate sessions that failed, and of these those whose pipeline died, stalled or refused. */
   readonly failed: number;
+  /** Sessions of either arm whose report came after their minute had matured. Absent in old logs. */
+  readonly late?: number;
   readonly gone: number;
   /** Sessions of either arm whose user did not get all: audio lost, orphans or duplicates shown. */
   readonly harmed: number;
@@ -169,6 +171,10 @@ export class RolloutEvidence {
       this.reportedEarly(session, record.pipeline.failed || isDead(record), receivedAtMs);
     }
     const taken = this.ended.report(session, outcomesOf(this.ended.setups, record), receivedAtMs);
+    if (taken === 'late') {
+      const health = this.#health.get(session.epoch) ?? noHealth;
+      this.#health.set(session.epoch, { ...health, late: (health.late ?? 0) + 1 });
+    }
     if (taken !== 'taken') return taken;
     this.#look(session);
     for (const id of latencyIds) {
