@@ -11,6 +11,8 @@ export interface GatewayAppOptions {
   /** The gateway is there once it has started; before that the answer is 503. */
   readonly gateway: () => Gateway | null;
   readonly sessions: SessionStore;
+  /** Erases the audio of a session that is over; nothing is there to erase when retention took it already. */
+  readonly eraseAudio: (sessionId: string) => Promise<void>;
   readonly keys: readonly string[];
   readonly log: Log;
   /** What the evaluator works with: revision and age of its ruleset. */
@@ -19,7 +21,7 @@ export interface GatewayAppOptions {
 
 /**
  * `GET /sessions/:id` answers the transcript so far, `state` being `live`, `finishing` or `ended`, and the session record
- * once there is one. `GET /healthz` answers 200 while the journal can be written, 503 otherwise.
+ * once there is one. `DELETE /sessions/:id` erases what was said in a session that is over. `GET /healthz` answers 200 while the journal can be written, 503 otherwise.
  */
 export function createGatewayApp(options: GatewayAppOptions): Hono {
   const app = new Hono();
@@ -55,9 +57,18 @@ export function createGatewayApp(options: GatewayAppOptions): Hono {
     return context.json(body, journal.writable ? 200 : 503);
   });
 
-  app.get('/sessions/:id', async (context) => {
+  addSessionRoutes(app, options);
+  return app;
+}
+
+function addSessionRoutes(app: Hono, options: GatewayAppOptions): void {
+  app.use('/sessions/*', async (context, next) => {
     const [, key = ''] = /^(?:Token|Bearer)\s+(\S+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
     requireKey(key, options.keys);
+    return next();
+  });
+
+  app.get('/sessions/:id', async (context) => {
     const sessionId = context.req.param('id');
     const live = options.gateway()?.live(sessionId);
     if (live !== undefined) {
@@ -65,25 +76,44 @@ export function createGatewayApp(options: GatewayAppOptions): Hono {
       return context.json({ ...rest, state: phase, samplesReceived, text: textOf(live.entries) });
     }
     const record = await options.sessions.record(sessionId);
+    if (record === undefined) throw unknownSession(sessionId);
     const transcript = await options.sessions.transcript(sessionId);
-    if (record === undefined || transcript === undefined) {
-      throw new CrossfadeError(
-        'SESSION_UNKNOWN',
-        `Expected the id of a session of this gateway, got ${JSON.stringify(sessionId.slice(0, 64))}: no session has it.`,
-      );
-    }
+    const entries = transcript?.entries ?? [];
     return context.json({
       sessionId,
-      state: 'ended',
+      state: transcript === undefined ? 'erased' : 'ended',
       upstream: record.assignment.upstream,
       sampleRate: record.sampleRate,
       samplesReceived: record.user.samplesOffered,
-      entries: transcript.entries,
-      text: textOf(transcript.entries),
+      entries,
+      text: textOf(entries),
       record,
     });
   });
-  return app;
+
+  app.delete('/sessions/:id', async (context) => {
+    const sessionId = context.req.param('id');
+    const phase = options.gateway()?.live(sessionId)?.phase;
+    if (phase !== undefined) {
+      throw new CrossfadeError(
+        'JOURNAL_REFUSED',
+        `Expected a session that is over, got one that is ${phase}. Let it end, then erase it.`,
+      );
+    }
+    if ((await options.sessions.record(sessionId)) === undefined) throw unknownSession(sessionId);
+    // Audio first: when this ends half way, the transcript still says that there is something to erase.
+    await options.eraseAudio(sessionId);
+    await options.sessions.eraseTranscript(sessionId);
+    options.log.info({ sessionId }, 'session erased');
+    return context.json({ sessionId, state: 'erased' });
+  });
+}
+
+function unknownSession(sessionId: string): CrossfadeError {
+  return new CrossfadeError(
+    'SESSION_UNKNOWN',
+    `Expected the id of a session of this gateway, got ${JSON.stringify(sessionId.slice(0, 64))}: no session has it.`,
+  );
 }
 
 function textOf(entries: readonly Entry[]): string {

@@ -256,6 +256,16 @@ export function describeSessionStore(name: string, open: () => Promise<SessionSt
       expect(await store.records()).toHaveLength(1);
     });
 
+    test('an erased transcript is gone, and its record and the others stay', async () => {
+      const store = await openStore();
+      for (const id of ['s1', 's2']) await store.saveSession(sessionOf(id), transcriptOf(id));
+      expect(await store.eraseTranscript('s1')).toBe(true);
+      expect(await store.eraseTranscript('s1')).toBe(false);
+      expect(await store.transcript('s1')).toBeUndefined();
+      expect(await store.record('s1')).toEqual(sessionOf('s1'));
+      expect(await store.transcript('s2')).toEqual(transcriptOf('s2'));
+    });
+
     test('a record may come without its transcript', async () => {
       const store = await openStore();
       await store.saveSession(sessionOf('s1'), null);

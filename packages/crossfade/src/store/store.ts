@@ -140,6 +140,8 @@ export interface SessionStore {
   ): Promise<boolean>;
   record(sessionId: string): Promise<SessionRecord | undefined>;
   transcript(sessionId: string): Promise<StoredTranscript | undefined>;
+  /** Forgets what was said, for good: no byte of it stays in the store's files. False: there was no transcript. */
+  eraseTranscript(sessionId: string): Promise<boolean>;
   /** Records after `sequence`, in order, at most `limit` (default 1,000); of one rollout if named. */
   records(options?: {
     readonly after?: number;

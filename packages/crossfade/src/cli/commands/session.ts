@@ -19,7 +19,7 @@ const sessionSchema = z.looseObject({
   ),
 });
 
-/** `crossfade session show ID`. */
+/** `crossfade session show ID`, `crossfade session erase ID`. */
 export function addSession(program: Command, io: CommandIo): void {
   const session = program.command('session').description('Look at one session.');
   systemLeaf(session, 'show <id>', 'Transcript and record of a session, also while it runs.', [
@@ -27,19 +27,35 @@ export function addSession(program: Command, io: CommandIo): void {
     'CROSSFADE_KEY=… crossfade session show 0b6f7f8e-… --json',
   ]).action(async (id: string, options: CommonOptions) => {
     const { gatewayUrl } = await readRunningSystem(resolveDataDir(options.data, io.env));
-    const json = await fetchSession(gatewayUrl, id, io.env['CROSSFADE_KEY']);
+    const json = await askGateway(gatewayUrl, id, sessionSchema, io.env['CROSSFADE_KEY']);
     say(io, options.json === true, { json, text: sessionText(json) });
+  });
+  systemLeaf(session, 'erase <id>', 'Erase audio and transcript of a session that is over, for good.', [
+    'crossfade session erase 0b6f7f8e-…',
+  ]).action(async (id: string, options: CommonOptions) => {
+    const { gatewayUrl } = await readRunningSystem(resolveDataDir(options.data, io.env));
+    const json = await askGateway(gatewayUrl, id, erasedSchema, io.env['CROSSFADE_KEY'], 'DELETE');
+    const text = `${json.sessionId} is erased: audio and transcript are gone; its record, counts without words, stays.`;
+    say(io, options.json === true, { json, text });
   });
 }
 
+const erasedSchema = z.object({ sessionId: z.string(), state: z.literal('erased') });
+
 type ShownSession = z.infer<typeof sessionSchema>;
 
-async function fetchSession(gatewayUrl: string, id: string, key: string | undefined): Promise<ShownSession> {
+async function askGateway<Answer>(
+  gatewayUrl: string,
+  id: string,
+  schema: z.ZodType<Answer>,
+  key: string | undefined,
+  method: 'GET' | 'DELETE' = 'GET',
+): Promise<Answer> {
   const url = new URL(`/sessions/${encodeURIComponent(id)}`, gatewayUrl.replace(/^ws/, 'http'));
   const headers = key === undefined ? {} : { authorization: `Token ${key}` };
   let answer: unknown;
   try {
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(answerLimitMs) });
+    const response = await fetch(url, { method, headers, signal: AbortSignal.timeout(answerLimitMs) });
     answer = await response.json();
   } catch (cause) {
     throw new CrossfadeError(
@@ -48,7 +64,7 @@ async function fetchSession(gatewayUrl: string, id: string, key: string | undefi
       { cause },
     );
   }
-  const session = sessionSchema.safeParse(answer);
+  const session = schema.safeParse(answer);
   if (session.success) return session.data;
   const { code, message } = (answer ?? {}) as { code?: string; message?: string };
   const known = code !== undefined && code in errorTable ? (code as ErrorCode) : 'INTERNAL';

@@ -59,6 +59,9 @@ async function behindGateway(pipeline: Target, defect: Record<string, unknown>):
   const app = createGatewayApp({
     gateway: () => gateway,
     sessions,
+    eraseAudio: async (sessionId) => {
+      if (journal.session(sessionId) !== undefined) await journal.eraseSession(sessionId);
+    },
     keys: [],
     log: silentLog,
     ruleset: () => ({ revision: 0, ageMs: 0 }),

@@ -53,6 +53,9 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const app = createGatewayApp({
     gateway: () => gateway,
     sessions,
+    eraseAudio: async (sessionId) => {
+      if (journal.session(sessionId) !== undefined) await journal.eraseSession(sessionId);
+    },
     keys,
     log,
     ruleset: () => ({ revision: evaluator.revision, ageMs: evaluator.ageMs }),

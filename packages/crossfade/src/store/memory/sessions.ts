@@ -64,6 +64,11 @@ class MemorySessionStore implements SessionStore {
     return json === undefined ? undefined : (JSON.parse(json) as StoredTranscript);
   }
 
+  async eraseTranscript(sessionId: string) {
+    this.#checkOpen();
+    return this.#transcripts.delete(sessionId);
+  }
+
   async records(options: Parameters<SessionStore['records']>[0] = {}) {
     this.#checkOpen();
     const { after = 0, rollout } = options;

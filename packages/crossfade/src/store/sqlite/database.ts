@@ -29,6 +29,8 @@ export class Database {
       database.#refuseNewer(store, migrations);
       // FULL: with NORMAL a power cut takes back the last commits.
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+      // What is erased must not stay readable in free pages.
+      database.exec('PRAGMA secure_delete = ON');
       database.#migrate(store, migrations);
     } catch (error) {
       opened.close();

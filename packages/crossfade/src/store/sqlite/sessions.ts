@@ -81,6 +81,13 @@ class SqliteSessionStore implements SessionStore {
     return row === undefined ? undefined : (JSON.parse(String(row['transcript'])) as StoredTranscript);
   }
 
+  async eraseTranscript(sessionId: string) {
+    const erased = this.#db.run('DELETE FROM transcripts WHERE session_id = ?', sessionId) > 0;
+    // What was deleted is overwritten in the file (secure_delete), and stands in the log of writes until that is emptied.
+    if (erased) this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return erased;
+  }
+
   async records(options: Parameters<SessionStore['records']>[0] = {}) {
     const { after = 0, rollout } = options;
     const limit = readLimit(options.limit);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -61,6 +61,31 @@ describe('a store that is opened again', () => {
     expect(await second.saveSession(recordOf({ id: 's1' }), null)).toBe(false);
     expect(await second.cursor('judge')).toBe(1);
     await second.close();
+  });
+
+  test('keeps no byte of an erased transcript in its files', async () => {
+    const file = folder.newFile();
+    const store = await openSessions(file);
+    const entry = {
+      segmentId: 'g1',
+      start: 0,
+      end: 16_000,
+      text: 'my-secret-word',
+      words: [],
+      upstream: 'legacy',
+    };
+    const inFiles = (): boolean =>
+      [file, `${file}-wal`].some((path) => existsSync(path) && readFileSync(path).includes('my-secret-word'));
+    await store.saveSession(recordOf({ id: 's1' }), {
+      sessionId: 's1',
+      sampleRate: 16_000,
+      entries: [entry],
+    });
+    expect(inFiles()).toBe(true);
+    await store.eraseTranscript('s1');
+    expect(inFiles()).toBe(false);
+    await store.close();
+    expect(inFiles()).toBe(false);
   });
 
   test('is durable at each commit: a log of its own, synced in full', async () => {
