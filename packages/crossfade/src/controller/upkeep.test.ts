@@ -12,7 +12,7 @@ const dayMs = 24 * hourMs;
 const plan = { ...planDocument, stages: planDocument.stages.slice(1), maturity: '2h' };
 
 /** A control plane whose loop looks after its stores. */
-async function openWorld(given: { readonly log?: Log } = {}): Promise<World> {
+async function openWorld(given: { readonly log?: Log; readonly tickMs?: number } = {}): Promise<World> {
   const clock = new ManualClock();
   const store = createMemoryRolloutStore(clock);
   const sessions = createMemorySessionStore();
@@ -60,7 +60,8 @@ describe('upkeep', () => {
   });
 
   it('keeps every signal of a rollout that runs, so that a reading that begins anew has the same sums', async () => {
-    const world = await openWorld();
+    // A look a day is in time here: what nobody looked at would not mature.
+    const world = await openWorld({ tickMs: dayMs });
     // Neither is heard of again: one of twenty in the candidate, which counts and proves no harm.
     await announce(world, 2, name);
     await announce(world, 4, 'nobody knows it');
@@ -77,7 +78,7 @@ describe('upkeep', () => {
     const { sessions, store, clock } = world;
     const before = world.loop.comparison(name);
     await sessions.dropSnapshot(`evidence:${name}`);
-    const after = await World.open({ store, sessions, clock, plan, loop: { tickMs: 1_000 } });
+    const after = await World.open({ store, sessions, clock, plan, loop: { tickMs: dayMs } });
     await after.loop.tick();
     expect(before).toMatchObject({ sessions: { candidate: 20, control: 172 } });
     expect(after.loop.comparison(name)).toEqual(before);
