@@ -23,6 +23,8 @@ const frameBytesMax = 1_048_576;
 const unsentBytesMax = 4_194_304;
 /** Frames of a session that carry no text: pings, notes, binary. A ping a second and a note an utterance are far below. */
 const otherFramesMax = 5_000;
+/** For a server that is not there, or is another one. */
+const addressRemedy = 'Check the address; …/v1/listen is usual.';
 /** Shown of what a target answers to an upgrade it refuses. */
 const refusalCharactersMax = 300;
 
@@ -146,8 +148,10 @@ class ListenConnection implements DriverConnection {
     const reason = response.headers['dg-error'];
     response.destroy();
     const why = typeof reason === 'string' ? `: ${shown(reason)}` : '';
-    const hint = status === 401 || status === 403 ? ' Check the key.' : '';
-    this.#break('refused', `Expected the target to take a session, got HTTP ${status}${why}.${hint}`);
+    this.#break(
+      'refused',
+      `Expected the target to take a session, got HTTP ${status}${why}.${refusalRemedy(status)}`,
+    );
   }
 
   #errored(error: Error): void {
@@ -155,10 +159,13 @@ class ListenConnection implements DriverConnection {
     if (code?.startsWith('WS_ERR') === true) {
       this.#break(
         'broke-protocol',
-        `Expected WebSocket frames of the listen protocol, got: ${error.message}.`,
+        `Expected WebSocket frames of the listen protocol, got: ${shown(error.message)}.`,
       );
     } else if (!this.#hasOpened) {
-      this.#break('unreachable', `Expected a WebSocket server, got: ${shown(messageOf(error))}.`);
+      this.#break(
+        'unreachable',
+        `Expected a WebSocket server, got: ${shown(messageOf(error))}. ${addressRemedy}`,
+      );
     } else this.#break('died', `The connection failed: ${shown(messageOf(error))}.`);
   }
 
@@ -206,6 +213,14 @@ function textOf({ is_final, start, duration, channel }: UpstreamResults, sampleR
   };
 }
 
+/** A full server and a broken one are at the right address. */
+function refusalRemedy(status: number): string {
+  if (status === 401 || status === 403) return ' Check the key.';
+  return status < 400 || status === 404 || status === 405 || status === 426 ? ` ${addressRemedy}` : '';
+}
+
+/** Words of others, to stand inside a sentence. */
 function shown(text: string): string {
-  return text.replace(/\s+/g, ' ').slice(0, refusalCharactersMax);
+  const words = text.replace(/\s+/g, ' ').trim();
+  return words.slice(0, refusalCharactersMax).replace(/[.]+$/, '');
 }

@@ -25,6 +25,8 @@ export interface ListenBehaviour {
   readonly build?: string;
   /** Answers the upgrade with this status instead. */
   readonly status?: number;
+  /** What it says then. */
+  readonly refusal?: string;
 }
 
 export interface ListenServer {
@@ -75,7 +77,9 @@ export async function startListenServer(behaviour: ListenBehaviour, port = 0): P
   http.on('upgrade', (request, socket, head) => {
     queries.push(request.url ?? '');
     if (behaviour.status !== undefined) {
-      socket.end(`HTTP/1.1 ${behaviour.status} No\r\ndg-error: INVALID_AUTH\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(
+        `HTTP/1.1 ${behaviour.status} No\r\ndg-error: ${behaviour.refusal ?? 'INVALID_AUTH'}\r\nContent-Length: 0\r\n\r\n`,
+      );
       return;
     }
     sockets.handleUpgrade(request, socket, head, (ws) => serve(ws, behaviour, sessions++));

@@ -66,6 +66,7 @@ export class RunTotals {
   /** The most that a power cut in place of a kill would have taken, ms; null: nobody could tell. */
   #powerCutMs: number | null = null;
   #heardWords = 0;
+  #entries = 0;
   #failedSessions = 0;
   #wordErrors = noWordErrors;
 
@@ -90,6 +91,7 @@ export class RunTotals {
     this.#declared.add(sessionRecordOf(result, { ...counts, ...declared }));
     if (isShort(result)) this.#short.add(record);
     this.#heardWords += heardWords;
+    this.#entries += counts.entries;
     if (failure !== '') this.#failedSessions += 1;
     if (wordErrors !== null) this.#wordErrors = addWordErrors(this.#wordErrors, wordErrors);
   }
@@ -140,7 +142,7 @@ export class RunTotals {
     // Without a single word, nothing tells a target that is deaf to tones from one that loses everything.
     const isDeaf = isOfWords(id) && !this.isProven && this.sessions > 0;
     const declared = isDeaf ? this.#declaredText(id) : '';
-    const whyNot = isOfTrials && this.trials === 0 ? cannotFail : null;
+    const whyNot = isOfTrials && this.trials === 0 ? cannotFail : this.#whyNoLatency(id);
     const evidence = this.#evidence(
       isOfTrials ? this.#trials : this.#sessionsFor(id),
       id,
@@ -153,6 +155,13 @@ export class RunTotals {
     if (id === 'recovery-success') return this.#withCrashes(metric);
     if (id === 'durability-loss') return this.#withPowerCut(metric);
     return isDeaf ? metric : asWordsShow(metric, this.#probe);
+  }
+
+  /** Finals without a word come fast, and nobody waits for them. */
+  #whyNoLatency(id: AcceptanceMetricId): string | null {
+    const isLatency = id === 'finalization-latency' || id === 'stop-latency';
+    const isMute = this.sessions > 0 && !this.isProven && this.#entries === 0;
+    return isLatency && isMute ? 'the target gave no word at all' : null;
   }
 
   #evidence(aggregate: MetricAggregate, id: AcceptanceMetricId, unmeasurable: string | null): MetricEvidence {

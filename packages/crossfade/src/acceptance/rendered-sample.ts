@@ -1,3 +1,4 @@
+import { countText } from '../analysis/metric-spec.ts';
 import type { Observation } from './observation.ts';
 import type { RenderedCount } from './rendered-count.ts';
 import type { AcceptanceReport } from './report.ts';
@@ -60,6 +61,9 @@ export class RenderedSample {
 export function viewObserver({ browser, why, sessions, disagreeing }: Rendered): string {
   const view = 'black box: the view of what the socket said';
   if (browser === null) return `${view}, by the reducer alone (${why.replace(/[.]$/, '')})`;
-  const agree = disagreeing === 0 ? 'agree' : `differ in ${disagreeing} of them: the view cannot be trusted`;
-  return `${view}; ${sessions} sessions rendered in ${browser.replace(/[.].*$/, '')} ${agree}`;
+  const page = browser.replace(/[.].*$/, '');
+  const shown = `${countText(sessions, 'sessions')} also shown in ${page}`;
+  return disagreeing === 0
+    ? `${view}; ${shown}, which counts the same`
+    : `${view}; ${shown}, which counts differently in ${disagreeing}: the view cannot be trusted`;
 }

@@ -1,6 +1,6 @@
 /** The report as one page: nothing is loaded, nothing runs, and a target's words stay words. */
 import { metricSpecs } from '../analysis/metric-spec.ts';
-import { escaped, factsOf, thresholdText, valueText } from './report-text.ts';
+import { escaped, factsOf, thresholdText, unbroken, valueText } from './report-text.ts';
 import type { AcceptanceReport, WorstCase } from './report.ts';
 import { captureMap, crashesOf, latencyPlot, lossPlot, recoveryPlot, tailPlot } from './report-plots.ts';
 import { style } from './report-style.ts';
@@ -31,9 +31,10 @@ export function reportHtml(report: AcceptanceReport): string {
 </head>
 <body>
 <header>
-<p class="kicker">Crossfade acceptance report${report.partial ? ', partial' : ''}</p>
+<p class="kicker">Crossfade acceptance report</p>
+${report.partial ? '<p class="partial" role="note">Partial report: the run ended before its plan did. No rollout takes it.</p>' : ''}
 <h1><span class="verdict ${report.result}">${verdicts[report.result]}</span> ${escaped(report.target.name)}</h1>
-<p class="lead">${escaped(report.sentence)}</p>
+<p class="lead">${said(report.sentence)}</p>
 <p class="system">${report.system === 'direct' ? 'Tested direct, with nothing in front.' : 'Tested behind the Crossfade gateway.'}
 Profile ${escaped(report.run.profile)}, seed ${report.run.seed}, ${escaped(`${report.run.startedAt.slice(0, 16).replace('T', ' ')} UTC`)}.</p>
 ${report.run.senderWasLate ? '<p class="notice">The machine that spoke was late: latencies are worse than the target is.</p>' : ''}
@@ -45,7 +46,7 @@ ${faults(report)}
 ${observers(report.agreement)}
 ${worstCases(report.worst)}
 <section><h2>What was tested</h2><dl>${factsOf(report)
-    .map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`)
+    .map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${said(value)}</dd>`)
     .join('')}</dl></section>
 ${notTested(report)}
 </main>
@@ -58,13 +59,13 @@ ${notTested(report)}
 function verdictTable(metrics: readonly Metric[]): string {
   const rows = metrics.map((metric) => {
     const cell = (name: string, value: string): string =>
-      `<td data-name="${name}" class="number">${escaped(value)}</td>`;
+      `<td data-name="${name}" class="number">${said(value)}</td>`;
     const waived = metric.waiver === null ? '' : `<small>waived: ${escaped(metric.waiver)}</small>`;
     return `<tr><th scope="row">${escaped(capital(metric.title))}</th>
 <td data-name="result"><span class="chip ${metric.result}">${metric.result}</span>${waived}</td>
 ${cell('value', valueText(metric, metric.value))}${cell('n', metric.n.toLocaleString('en-US'))}${cell('95 % bound', valueText(metric, metric.bound))}${cell('threshold', thresholdText(metric))}
 <td data-name="observer" class="observer">${escaped(metric.observer)}</td></tr>
-<tr class="sentence"><td colspan="7">${escaped(capital(metric.sentence))}</td></tr>`;
+<tr class="sentence"><td colspan="7">${said(capital(metric.sentence))}</td></tr>`;
   });
   return `<table class="verdicts"><thead><tr><th>Metric</th><th>Result</th><th class="number">Value</th><th class="number">n</th><th class="number">95 % bound</th><th class="number">Threshold</th><th>Observer</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table>`;
@@ -131,7 +132,7 @@ function faults(report: AcceptanceReport): string {
   const crashes = crashesOf(report);
   const worstOf = (fault: string, crash: boolean): string =>
     crash
-      ? `${Math.max(...crashes.filter((each) => each.fault === fault).map(({ lossMs }) => lossMs)).toLocaleString('en-US')} ms`
+      ? `${Math.max(...crashes.filter((each) => each.fault === fault).map(({ lossMs }) => lossMs)).toLocaleString('en-US')}\u00a0ms`
       : '–';
   const rows = report.faults.map(
     ({ fault, crash, trials: count, recovered }) =>
@@ -142,7 +143,7 @@ function faults(report: AcceptanceReport): string {
   const failed = trials.filter(({ recovered }) => !recovered);
   const list = failed
     .slice(0, failedShownMax)
-    .map(({ id, failure }) => `<li><b>${escaped(id)}</b>: ${escaped(failure)}</li>`);
+    .map(({ id, failure }) => `<li><b>${escaped(id)}</b>: ${said(failure)}</li>`);
   const more = failed.length > failedShownMax ? `<li>and ${failed.length - failedShownMax} more</li>` : '';
   const notRecovered = failed.length === 0 ? '' : `<p>Not recovered:</p><ul>${list.join('')}${more}</ul>`;
   return `<section><h2>Faults</h2><table><thead><tr><th>Class</th><th class="number">Faults</th><th>Recovered</th><th class="number">Audio lost, worst</th></tr></thead><tbody>${rows.join('')}</tbody></table>${notRecovered}</section>`;
@@ -154,8 +155,8 @@ function observers(agreement: AcceptanceReport['agreement']): string {
   const rows = agreement.map(
     ({ metric, blackBox, whiteBox, agrees, sessions }) =>
       `<tr><th scope="row">${escaped(capital(metricSpecs[metric].title))}</th>
-<td data-name="from outside" class="number">${escaped(valueText({ id: metric }, blackBox))}</td>
-<td data-name="the target's own" class="number">${escaped(valueText({ id: metric }, whiteBox))}</td>
+<td data-name="from outside" class="number">${said(valueText({ id: metric }, blackBox))}</td>
+<td data-name="the target's own" class="number">${said(valueText({ id: metric }, whiteBox))}</td>
 <td data-name="sessions" class="number">${sessions.toLocaleString('en-US')}</td>
 <td data-name="they"><span class="chip ${agrees ? 'certified' : 'inconclusive'}">${agrees ? 'agree' : 'differ'}</span></td></tr>`,
   );
@@ -174,12 +175,17 @@ function worstCases(cases: readonly WorstCase[]): string {
     (
       each,
       i,
-    ) => `<details${i === 0 ? ' open' : ''}><summary><b>${escaped(each.id)}</b> ${escaped(each.why)}</summary>
+    ) => `<details${i === 0 ? ' open' : ''}><summary><b>${escaped(each.id)}</b> ${said(each.why)}</summary>
 ${timeline(each)}
 <p class="legend">${legend(['quiet', 'said'], ['bad', 'lost'], ['bar', 'what the target said, and when'])}</p>
 <p>Again: <code>${escaped(each.replay)}</code></p></details>`,
   );
   return `<section><h2>Worst cases</h2>${shown.join('')}</section>`;
+}
+
+/** Words of the report, as they stand on the page. */
+function said(text: string): string {
+  return escaped(unbroken(text));
 }
 
 function capital(text: string): string {

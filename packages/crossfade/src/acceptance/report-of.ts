@@ -34,9 +34,11 @@ export interface RunFindings {
 export function reportOf(findings: RunFindings): AcceptanceReport {
   const { options, totals, log, trials, unreachable, cutShort } = findings;
   const { target, requirement } = options;
+  const lateMs = log.senderLateMs.p99;
   const results = totals
     .results(whyNoFaults(findings))
-    .map((metric) => (metric.id === 'duplicate-artifacts' ? rendered(metric, findings.rendered) : metric));
+    .map((metric) => (metric.id === 'duplicate-artifacts' ? rendered(metric, findings.rendered) : metric))
+    .map((metric) => (lateMs > senderLateMsMax ? spokenLate(metric, lateMs) : metric));
   const { result: judged, short } = judge(results, requirement);
   const isNothing = unreachable !== null || totals.sessions + totals.trials === 0;
   const result: RunResult = isNothing ? 'could-not-run' : judged;
@@ -89,6 +91,15 @@ function rendered(metric: MetricResult, page: Rendered): MetricResult {
   if (page.disagreeing === 0) return { ...metric, observer };
   const sentence = `In ${page.disagreeing} of ${page.sessions} sessions ${page.browser} showed other entries than the view counted.`;
   return { ...metric, observer, result: 'failed', sentence };
+}
+
+/** A late sender makes latencies worse, never better: it can be why one fails, and not why one passes. */
+function spokenLate(metric: MetricResult, lateMs: number): MetricResult {
+  const isLatency = metric.id === 'finalization-latency' || metric.id === 'stop-latency';
+  if (!isLatency || metric.result !== 'failed') return metric;
+  const found = metric.sentence.replace(/: failed[.]$/, '');
+  const sentence = `${found}: inconclusive, this machine sent its audio up to ${lateMs} ms late (p99) and that makes latencies worse than the target's are; run it again with less beside it.`;
+  return { ...metric, result: 'inconclusive', sentence };
 }
 
 function runOf({ options, plan, totals, log, startedAt, tookMs }: RunFindings): AcceptanceReport['run'] {

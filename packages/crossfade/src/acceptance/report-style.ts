@@ -10,6 +10,7 @@ h2 { font-size: 1.1rem; margin: 34px 0 10px; }
 .lead { font-size: 1.05rem; margin: 0 0 6px; }
 .system { margin: 0; color: var(--soft); }
 .notice { background: var(--warnback); color: var(--warn); padding: 8px 12px; border-radius: 6px; }
+.partial { margin: 8px 0; padding: 12px 16px; border-radius: 6px; border: 2px solid var(--warn); background: var(--warnback); color: var(--warn); font-size: 1.1rem; font-weight: 600; }
 .verdict, .chip { display: inline-block; border-radius: 6px; padding: 1px 8px; font-weight: 600; white-space: nowrap; }
 .verdict { padding: 2px 12px; margin-right: 6px; }
 .chip { font-size: 13px; }

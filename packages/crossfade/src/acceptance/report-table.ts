@@ -2,8 +2,8 @@ import Table from 'cli-table3';
 import type { AcceptanceReport } from './report.ts';
 import { thresholdText, valueText } from './report-text.ts';
 
-/** The verdict table for a terminal, a sentence per metric, and what it comes to. */
-export function reportTable(report: AcceptanceReport): string {
+/** The verdict table for a terminal, a sentence per metric, and what it comes to. `isWritten`: in a file as well. */
+export function reportTable(report: AcceptanceReport, { isWritten = true } = {}): string {
   const table = new Table({
     head: ['metric', 'result', 'value', 'n', '95 % bound', 'threshold', 'observer'],
     style: { head: [], border: [] },
@@ -33,6 +33,6 @@ export function reportTable(report: AcceptanceReport): string {
           `- The sender was late (p99 ${report.run.senderLateMs.p99} ms): latencies are worse than the target is.`,
         ]
       : []),
-    `${report.sentence}${report.partial ? ' The report is partial.' : ''}`,
+    `${report.sentence}${report.partial && isWritten ? ' The report is partial.' : ''}`,
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-import { formatValue, metricSpecs } from '../analysis/metric-spec.ts';
+import { countText, formatValue, metricSpecs } from '../analysis/metric-spec.ts';
 import type { AcceptanceReport } from './report.ts';
 
 type Metric = AcceptanceReport['metrics'][number];
@@ -35,7 +35,7 @@ export function factsOf({
     ['took', `${(run.tookMs / 1_000).toFixed(1)} s`],
     [
       'spoken',
-      `${run.sessions} sessions, ${(run.audioMs / 60_000).toFixed(1)} min of audio, ${run.failedSessions} broke; ${run.trials} faults`,
+      `${countText(run.sessions, 'sessions')}, ${(run.audioMs / 60_000).toFixed(1)} min of audio, ${run.failedSessions} broke; ${countText(run.trials, 'faults')}`,
     ],
     [
       'sender lateness',
@@ -59,13 +59,19 @@ function renderedText({
   disagreeing,
 }: AcceptanceReport['rendered']): string {
   if (browser === null) return `no: ${why}`;
-  const agree = disagreeing === 0 ? 'as the view counted them' : `${disagreeing} sessions unlike the view`;
-  return `${sessions} sessions, ${entries} entries in ${browser}, ${agree}`;
+  const agree =
+    disagreeing === 0 ? 'as the view counted them' : `${countText(disagreeing, 'sessions')} unlike the view`;
+  return `${countText(sessions, 'sessions')}, ${countText(entries, 'entries')} in ${browser}, ${agree}`;
 }
 
 function wordErrorsText(errors: NonNullable<AcceptanceReport['wordErrors']>): string {
   const { rate, substitutions, deletions, insertions, referenceWords, normalizer } = errors;
   return `${(rate * 100).toFixed(1)} % of ${referenceWords} words (${substitutions} other words, ${deletions} missing, ${insertions} too many; ${normalizer})`;
+}
+
+/** For a page: a number and its unit stay on one line. */
+export function unbroken(text: string): string {
+  return text.replace(/(\d) (ms|s|min|%)(?![\p{L}\d])/gu, '$1\u00a0$2');
 }
 
 /** For a page: text of a target is never markup. */

@@ -59,6 +59,26 @@ describe.each(Object.entries(written))('the report as %s', (form, write) => {
   });
 });
 
+describe('the page', () => {
+  it('says in a banner that a run was cut short, and only then', () => {
+    const banner = 'class="partial"';
+    expect(reportHtml(exampleReport({ partial: true }))).toContain(banner);
+    expect(reportHtml(exampleReport())).not.toContain(banner);
+  });
+
+  it('keeps a number and its unit on one line', () => {
+    expect(reportHtml(exampleReport())).toContain('350\u00a0ms');
+  });
+});
+
+describe('a partial report', () => {
+  it('is called so in the terminal where it is written somewhere', () => {
+    const report = exampleReport({ partial: true });
+    expect(reportTable(report)).toContain('The report is partial.');
+    expect(reportTable(report, { isWritten: false })).not.toContain('partial');
+  });
+});
+
 describe('what a hostile target says', () => {
   const report = exampleReport({
     target: { name: hostile, protocol: 'p', build: hostile },

@@ -8,6 +8,7 @@ import {
   resultsText,
   startListenServer,
 } from './listen-server.fixture.ts';
+import { SpeechProbe, type Voice } from './speech-probe.ts';
 import { isIntact, reportSchema } from './report.ts';
 
 type Cleanup = (close: () => Promise<void>) => void;
@@ -74,6 +75,11 @@ describe.concurrent('a server that shares no code with ours', () => {
     expect(capture.result).toBe('not-measurable');
     expect(capture.sentence).toContain('no probe word came back');
     expect(capture.sentence).toContain('declared by the ranges of its finals: 100 %');
+    // A final of nothing comes at once.
+    expect(metricOf(report, 'stop-latency')).toMatchObject({
+      result: 'not-measurable',
+      sentence: expect.stringContaining('the target gave no word at all'),
+    });
     expect(report.result).toBe('evidence-missing');
   });
 
@@ -92,7 +98,7 @@ describe.concurrent('a server that shares no code with ours', () => {
     expect(seen.length).toBe(report.run.sessions);
     expect(report.rendered).toMatchObject({ browser: 'Chromium 1', sessions: seen.length, disagreeing: 0 });
     expect(metricOf(report, 'duplicate-artifacts').observer).toContain(
-      'sessions rendered in Chromium 1 agree',
+      'sessions also shown in Chromium 1, which counts the same',
     );
   });
 
@@ -171,7 +177,7 @@ describe.concurrent('a target that cannot be tested', () => {
   it('is said so when nobody is there', async () => {
     const report = await acceptRemote('ws://127.0.0.1:1/v1/listen');
     expect(report).toMatchObject({ result: 'could-not-run', partial: true });
-    expect(report.sentence).toContain('ECONNREFUSED');
+    expect(report.sentence).toMatch(/ECONNREFUSED.*[^.][.] Check the address; …\/v1\/listen is usual[.]$/);
     expect(report.metrics.every(({ result }) => result === 'not-measurable')).toBe(true);
   });
 
@@ -179,6 +185,30 @@ describe.concurrent('a target that cannot be tested', () => {
     const report = await acceptRemote(await serve(onTestFinished, { status: 401 }));
     expect(report.result).toBe('could-not-run');
     expect(report.sentence).toContain('HTTP 401: INVALID_AUTH. Check the key');
+  });
+
+  it.each([404, 200])('is said so, with a remedy, when it answers %s to the path', async (status) => {
+    const server = await startListenServer({ status, refusal: 'Expected /v1/listen, got /v2/listen.' });
+    try {
+      const { sentence } = await acceptRemote(server.url);
+      expect(sentence).toContain(`HTTP ${status}: Expected /v1/listen, got /v2/listen. Check the address;`);
+      expect(sentence).not.toMatch(/[.]{2}/);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('is said so after the control run when it hears no word of it, not after all sessions', async ({
+    onTestFinished,
+  }) => {
+    const speak: Voice['speak'] = (text) => ({
+      samples: new Int16Array(8_000),
+      words: [{ text, start: 0, end: 8_000 }],
+    });
+    const probe = new SpeechProbe([{ name: 'test', sampleRate: 16_000, speak }], ['hello', 'goodbye']);
+    const report = await acceptRemote(await serve(onTestFinished, { wordsOf: () => [] }), { probe });
+    expect(report).toMatchObject({ result: 'could-not-run', partial: true, run: { sessions: 0 } });
+    expect(report.sentence).toContain('the control run heard no word of 2. Check that the target recognizes');
   });
 
   it('is said so when it speaks another protocol', async ({ onTestFinished }) => {

@@ -24,6 +24,9 @@ import type { Target } from './target.ts';
 /** After so many sessions in a row that were not taken, the rest would not be either. */
 const refusedInARowMax = 10;
 
+const deafRemedy =
+  'Check that the target recognizes English speech: its model (--model) and language (--query)';
+
 /** What is said first, to see who is there. */
 const firstContact = parseScenario(
   JSON.stringify({
@@ -159,6 +162,11 @@ class AcceptanceRun {
       done += 1;
       this.#tell('control run', done, controls.length);
     });
+    const { words, unheard } = probe.control ?? { words: 0, unheard: 0 };
+    // Everything that follows would be missing too, and nothing of it would say why.
+    if (words > 0 && unheard === words)
+      this.#stop(`the control run heard no word of ${words}. ${deafRemedy}`);
+    this.#stopper.signal.throwIfAborted();
   }
 
   /** Each scenario in lanes; a lane speaks one group after the other, and starts at a phase of its own. */

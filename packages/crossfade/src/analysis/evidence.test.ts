@@ -99,7 +99,7 @@ describe('evidence', () => {
       capture,
       [[6_305, {}]],
       { result: 'within-limits' },
-      '1 more sessions',
+      '1 more session like these certifies it',
     ],
     [
       'fails a capture with a hole',
@@ -210,7 +210,7 @@ describe('evidence', () => {
         [1, fault(0)],
       ],
       { result: 'within-limits' },
-      '1 more faults',
+      '1 more fault like these certifies it',
     ],
     [
       'fails 98 of 100 recoveries',
@@ -237,7 +237,15 @@ describe('evidence', () => {
       { limit: 1_000 },
       [[58, crash(30)]],
       { result: 'within-limits' },
-      '1 more',
+      '1 more crash like these certifies it.',
+    ],
+    [
+      'says once what so many crashes are good for',
+      'durability-loss',
+      { limit: 1_000 },
+      [[4, crash(30)]],
+      { result: 'within-limits' },
+      '(95 % sure of 47.2 % of all), 95 % bound 30 ms, limit at most 1,000 ms: within limits; 55 more crashes like',
     ],
     [
       'fails on the worst crash',

@@ -11,7 +11,7 @@ import {
   type Weighted,
 } from './bounds.ts';
 import { p95 } from './contribution.ts';
-import { formatValue, groupThousands, isWithin, metricSpecs } from './metric-spec.ts';
+import { countText, formatValue, isWithin, metricSpecs } from './metric-spec.ts';
 import type { Tally } from './tally.ts';
 import type { MetricEvidence } from './verdict.ts';
 
@@ -40,6 +40,8 @@ export const segmentUnitsFromSessions = 60;
 interface Bounded {
   readonly n: number;
   readonly units: string;
+  /** What so many units are good for, said once. */
+  readonly about?: string;
   /** Null: no bound yet, or none to be had. */
   readonly bound: number | null;
   /** The same with sessions as units, when `n` counts segments. */
@@ -75,7 +77,7 @@ export function evidenceOf(tally: Tally, options: EvidenceOptions): MetricEviden
     ...(bounded.sessionBound === undefined ? {} : { sessionBound: bounded.sessionBound }),
   };
   const side = { 'at-least': 'at least', 'at-most': 'at most', below: 'below' }[good];
-  const found = `${title} ${formatValue(id, value)} of ${groupThousands(bounded.n)} ${bounded.units}`;
+  const found = `${title} ${formatValue(id, value)} of ${countText(bounded.n, bounded.units)}${bounded.about ?? ''}`;
   const wanted = `limit ${side} ${formatValue(id, limit)}`;
   if (!isWithin(id, value, limit)) return { ...measured, ...beyond(tally, options, `${found}, ${wanted}`) };
   const shown = bounded.bound === null ? 'no bound yet' : `95 % bound ${formatValue(id, bounded.bound)}`;
@@ -84,7 +86,7 @@ export function evidenceOf(tally: Tally, options: EvidenceOptions): MetricEviden
   const needed =
     bounded.missing === null
       ? (bounded.why ?? 'cannot be certified')
-      : `${groupThousands(bounded.missing)} more ${bounded.units} like these certify it`;
+      : `${countText(bounded.missing, bounded.units, ' more')} like these ${bounded.missing === 1 ? 'certifies' : 'certify'} it`;
   return {
     ...measured,
     result: 'within-limits',
@@ -213,7 +215,8 @@ function worstBound(tally: Tally): Bounded {
   const share = certifiedQuantile(n);
   return {
     n,
-    units: `${metricSpecs[tally.id].counts} (95 % sure of ${(Math.floor(share * 1_000) / 10).toFixed(1)} % of all)`,
+    units: metricSpecs[tally.id].counts,
+    about: ` (95 % sure of ${(Math.floor(share * 1_000) / 10).toFixed(1)} % of all)`,
     bound: tally.value,
     missing: shortfall(sampleSizeFor(1 - p95), n),
   };

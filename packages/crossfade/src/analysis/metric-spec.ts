@@ -165,3 +165,15 @@ export function groupThousands(value: number): string {
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',');
   return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
+
+/** `2,044 sessions`, `1 session`, `3 more stops`: units are named in the plural. */
+export function countText(count: number, units: string, more = ''): string {
+  const named =
+    count === 1
+      ? units
+          .replace(/ies$/, 'y')
+          .replace(/(sh)es$/, '$1')
+          .replace(/(\w)s(?= with |$)/, '$1')
+      : units;
+  return `${groupThousands(count)}${more} ${named}`;
+}

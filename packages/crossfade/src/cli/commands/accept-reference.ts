@@ -10,6 +10,7 @@ import { killProcess } from '../../acceptance/faults/kill-process.ts';
 import { mountSmallDisk, type SmallDisk } from '../../acceptance/faults/small-disk.ts';
 import type { Breakable, Target, TargetProcess } from '../../acceptance/target.ts';
 import { journalWhiteBox } from '../../acceptance/white-box.ts';
+import type { EngineName } from '../../engines/engine.ts';
 import type { Defect } from '../../pipelines/defects.ts';
 import type { GatewayDefect } from '../processes/gateway-defects.ts';
 import { dataPaths, readRunningSystem } from '../data-folder.ts';
@@ -33,12 +34,14 @@ const forgetFactor = 100;
 export interface ReferenceOptions {
   readonly kind: 'streaming' | 'legacy';
   readonly behindGateway: boolean;
+  /** Default: tone. */
+  readonly engine?: EngineName;
   /** Faults of the pipeline's and of the gateway's own, for tests of the suite itself. */
   readonly defect?: Partial<Defect>;
   readonly gatewayDefect?: Partial<GatewayDefect>;
 }
 
-/** The reference pipeline on the tone engine, in processes of its own, in a folder that goes when the run is over. */
+/** The reference pipeline in processes of its own, in a folder that goes when the run is over. */
 export async function startReference(options: ReferenceOptions): Promise<Target> {
   const breakable: readonly Breakable[] = options.behindGateway
     ? ['client-network', 'upstream-network', 'clocks', ...((await canMount()) ? (['disk'] as const) : [])]
@@ -169,7 +172,7 @@ class Reference {
 
 /** The gateway reaches the pipeline through the proxy alone. */
 function configOf(
-  { kind, defect, gatewayDefect }: ReferenceOptions,
+  { kind, engine = 'tone', defect, gatewayDefect }: ReferenceOptions,
   proxyPort: number,
 ): ReturnType<typeof parseSystemConfig> {
   const config = {
@@ -179,7 +182,7 @@ function configOf(
         name: kind,
         kind,
         build: referenceBuild(kind),
-        engines: ['tone'],
+        engines: [engine],
         ...(defect === undefined ? {} : { defect }),
       },
     ],

@@ -75,10 +75,49 @@ describe('crossfade accept', () => {
     }
   });
 
+  it('refuses a report path that cannot be written before it speaks, whatever the form', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'crossfade-accept-test-'));
+    try {
+      await withServer(1_000, async (server) => {
+        for (const form of ['--html', '--markdown', '--report']) {
+          const missing = await accept('--target', server.url, form, join(folder, 'no/r'));
+          expect(missing).toMatchObject({ code: 3, out: '' });
+          expect(missing.err).toContain(`Expected ${form} to name a writable file: there is no folder`);
+          expect((await accept('--target', server.url, form, folder)).err).toContain(
+            'is a folder. Name a file',
+          );
+        }
+        expect(server.queries).toEqual([]);
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('tells the verdict first when a report cannot be written in the end', async () => {
+    // Every write to it says that the disk is full.
+    const ran = await withServer(1_000, ({ url }) =>
+      accept('--target', url, '--report', '/dev/full', ...oneCase, ...waivers),
+    );
+    expect(ran.out).toContain('Passed: every metric');
+    expect(ran.err).toContain('the disk is full');
+    expect(ran.code).toBe(3);
+  });
+
+  it('says one sentence and shows no table when nobody is there', async () => {
+    const ran = await accept('--target', 'ws://127.0.0.1:1/v1/listen');
+    expect(ran.out).not.toContain('not-measurable');
+    expect(ran.err).toContain('Check the address; …/v1/listen is usual.');
+    expect(ran.err).not.toContain('partial');
+  });
+
   it.each([
     [['--target', 'ws://127.0.0.1:1'], 'ECONNREFUSED'],
+    [['--target', 'ws://127.0.0.1:1', '--pipeline', 'legacy'], 'got --target and --pipeline'],
+    [['--target', 'ws://127.0.0.1:1', '--engine', 'tone'], '--engine with --pipeline'],
+    [['--pipeline', 'streaming', '--probe', 'speech', '--engine', 'tone'], 'Use --engine pocketsphinx'],
     [['--target', 'http://127.0.0.1'], 'ws:// or wss://'],
-    [[], 'one of --target, --spawn and --pipeline'],
+    [[], 'one of --target, --spawn and --pipeline, got none'],
     [['--target', 'ws://127.0.0.1:1', '--behind-gateway'], '--behind-gateway with --pipeline'],
     [['--target', 'ws://127.0.0.1:1', '--waive', 'missed-tail'], 'Expected a reason'],
     [['--target', 'ws://127.0.0.1:1', '--require', 'everything'], 'Expected --require'],

@@ -1,10 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, hasCode, messageOf } from '@crossfade/sdk/core/errors';
 import { systemRandom } from '@crossfade/sdk/core/random';
 import type { DeepgramTarget } from '../../acceptance/deepgram-driver.ts';
+import type { EngineName } from '../../engines/engine.ts';
 import { type Profile, type ProfileName, profiles } from '../../acceptance/profile.ts';
 import type { AcceptanceReport } from '../../acceptance/report.ts';
 import {
@@ -19,6 +20,8 @@ import type { Drivers } from '../../acceptance/driver.ts';
 import { type CommandIo, complain } from '../command-io.ts';
 import { exitCode, type ExitCode, exitCodeOf } from '../exit-code.ts';
 import { version } from '../version.ts';
+import { asksForReport, checkOutputs, writeReports } from './accept-outputs.ts';
+import { type EngineWish, engineWishes, referenceEngine } from './accept-engine.ts';
 import { leaf } from './leaf.ts';
 
 interface AcceptOptions {
@@ -26,6 +29,7 @@ interface AcceptOptions {
   readonly spawn?: string;
   readonly pipeline?: 'streaming' | 'legacy';
   readonly behindGateway?: boolean;
+  readonly engine: EngineWish;
   readonly profile: ProfileName;
   readonly probe: 'tone' | 'speech';
   readonly recordings?: string;
@@ -65,6 +69,9 @@ export function addAccept(program: Command, io: CommandIo): void {
     .option('--spawn <command>', 'start this command, with {port} in it, and kill it on purpose')
     .addOption(new Option('--pipeline <kind>', 'start a reference pipeline').choices(['streaming', 'legacy']))
     .option('--behind-gateway', 'with --pipeline: test it behind the gateway')
+    .addOption(
+      new Option('--engine <name>', 'with --pipeline: what recognizes').choices(engineWishes).default('auto'),
+    )
     .addOption(
       new Option('--profile <name>', 'how much is asked').choices(Object.keys(profiles)).default('smoke'),
     )
@@ -117,21 +124,22 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const { countRendered } = await import('../../acceptance/rendered-count.ts');
   const { scenariosOf } = await import('./accept-scenarios.ts');
   const requirement = await requirementOf(options);
+  await checkOutputs(options);
   const base: Profile = profiles[options.profile];
   const asked = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
+  const engine = options.pipeline === undefined ? null : await referenceEngine(options);
   const { probe, profile: spoken } = await openProbe(options, asked);
   const { scenarios, profile } = await scenariosOf(options.scenario ?? [], spoken);
   const query = queryOf(options.query ?? []);
   // With --json stdout is for the one object.
   const tell = options.json === true ? io.err : io.out;
   const stopper = interrupted();
-  const opened = await openedTarget(options);
+  const opened = await openedTarget(options, engine);
   const { target } = opened;
   try {
     const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
     const key = io.env['CROSSFADE_TARGET_KEY'];
-    const model =
-      options.model ?? (options.pipeline === undefined || probe.kind !== 'tone' ? undefined : 'tone');
+    const model = options.model ?? engine ?? undefined;
     const addressed = (url: string): DeepgramTarget => ({
       url,
       query,
@@ -164,15 +172,30 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
     const plan = planOf(run);
     tell(planText(plan, profile, target));
     const report = await keptRun(run, plan.corpusDigest, options, tell);
-    await writeReports(report, options);
-    if (report.result === 'could-not-run') io.err(`${pc.red('crossfade:')} ${report.sentence}`);
-    const { reportTable } = await import('../../acceptance/report-table.ts');
     const handed = options.for === undefined ? null : await handedOver(report, options, io, tell);
-    io.out(options.json === true ? JSON.stringify(report) : reportTable(report));
+    await show(report, options, io);
     io.exit(codeOf[report.result]);
     if (handed !== null && report.result === 'passed') io.exit(handed);
+    await writeReports(report, options).catch((error: unknown) => {
+      // The verdict is told already, and with --json it stays the one object.
+      complain(io, false, error);
+      io.exit(exitCode.couldNotRun);
+    });
   } finally {
     await target.stop();
+  }
+}
+
+/** The verdict, before anything is written: a full disk must not take it. Nothing was tested: the sentence says it all. */
+async function show(report: AcceptanceReport, options: AcceptOptions, io: CommandIo): Promise<void> {
+  const isWritten = asksForReport(options);
+  if (report.result === 'could-not-run') {
+    io.err(`${pc.red('crossfade:')} ${report.sentence}${isWritten ? ' The report is partial.' : ''}`);
+  }
+  if (options.json === true) io.out(JSON.stringify(report));
+  else if (report.result !== 'could-not-run') {
+    const { reportTable } = await import('../../acceptance/report-table.ts');
+    io.out(reportTable(report, { isWritten }));
   }
 }
 
@@ -246,9 +269,10 @@ function queryOf(words: readonly string[]): Record<string, string> {
 /** The target, or why it could not be started; what was asked wrongly is thrown. */
 async function openedTarget(
   options: AcceptOptions,
+  engine: EngineName | null,
 ): Promise<{ readonly target: Target; readonly broken?: Drivers }> {
   try {
-    return { target: await openTarget(options) };
+    return { target: await openTarget(options, engine) };
   } catch (error) {
     if (hasCode(error, 'USAGE')) throw error;
     const name = options.spawn ?? `the reference pipeline ${options.pipeline}`;
@@ -256,17 +280,26 @@ async function openedTarget(
   }
 }
 
-async function openTarget(options: AcceptOptions): Promise<Target> {
+async function openTarget(options: AcceptOptions, engine: EngineName | null): Promise<Target> {
   const { target, spawn, pipeline, behindGateway } = options;
-  if ([target, spawn, pipeline].filter((each) => each !== undefined).length !== 1) {
-    throw new CrossfadeError('USAGE', 'Expected one of --target, --spawn and --pipeline.');
+  const named = Object.entries({ target, spawn, pipeline }).filter(([, value]) => value !== undefined);
+  if (named.length !== 1) {
+    const came = named.length === 0 ? 'none' : named.map(([name]) => `--${name}`).join(' and ');
+    throw new CrossfadeError('USAGE', `Expected one of --target, --spawn and --pipeline, got ${came}.`);
   }
   if (behindGateway === true && pipeline === undefined) {
     throw new CrossfadeError('USAGE', 'Expected --behind-gateway with --pipeline.');
   }
+  if (options.engine !== 'auto' && pipeline === undefined) {
+    throw new CrossfadeError('USAGE', 'Expected --engine with --pipeline.');
+  }
   if (pipeline !== undefined) {
     const { startReference } = await import('./accept-reference.ts');
-    return startReference({ kind: pipeline, behindGateway: behindGateway === true });
+    return startReference({
+      kind: pipeline,
+      behindGateway: behindGateway === true,
+      ...(engine === null ? {} : { engine }),
+    });
   }
   if (spawn !== undefined) {
     const { spawnTarget } = await import('../../acceptance/spawned-target.ts');
@@ -301,23 +334,12 @@ function replayOf(options: AcceptOptions, caseId: string): string {
         : ` --probe ${probe}`
       : ` --recordings ${JSON.stringify(recordings)}`;
   const asked = [
+    pipeline === undefined || options.engine === 'auto' ? '' : ` --engine ${options.engine}`,
     options.model === undefined ? '' : ` --model ${JSON.stringify(options.model)}`,
     options.query === undefined ? '' : ` --query ${quoted(options.query)}`,
     options.scenario === undefined ? '' : ` --scenario ${quoted(options.scenario)}`,
   ].join('');
   return `crossfade accept ${system} --profile ${profile}${said}${asked} --case ${caseId} --seed ${seed}`;
-}
-
-async function writeReports(report: AcceptanceReport, options: AcceptOptions): Promise<void> {
-  if (options.report !== undefined) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
-  if (options.markdown !== undefined) {
-    const { reportMarkdown } = await import('../../acceptance/report-markdown.ts');
-    await writeFile(options.markdown, reportMarkdown(report));
-  }
-  if (options.html !== undefined) {
-    const { reportHtml } = await import('../../acceptance/report-html.ts');
-    await writeFile(options.html, reportHtml(report));
-  }
 }
 
 /** Ctrl-C ends the run in order: its report says partial, what it started goes. */
