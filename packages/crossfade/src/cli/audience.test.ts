@@ -92,6 +92,11 @@ describe('crossfade audience', () => {
       /\(volunteers, first-regions\), got "nobody"/,
     ],
     [
+      'a flag that is not there',
+      ['explain', 'nope', '--from', ruleset, '--key', 'u1'],
+      /Expected a flag of .* \(transcription\), got "nope"/,
+    ],
+    [
       'an attribute without a value',
       ['test', 'volunteers', '--from', careful, '--set', 'x'],
       /such as plan=internal/,

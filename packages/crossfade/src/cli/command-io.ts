@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
-import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
 import pc from 'picocolors';
+import type { PlanMistake } from '../rollout/plan.ts';
 import { exitCode, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { sentenceOf } from './sentence.ts';
 
@@ -38,12 +39,22 @@ export function say(io: CommandIo, json: boolean, answer: Answer): void {
 export function complain(io: CommandIo, json: boolean, error: unknown): void {
   const sentence = sentenceOf(error);
   io.err(`${pc.red('crossfade:')} ${sentence}`);
+  const mistakes = mistakesIn(error);
+  for (const { path, expected, got } of mistakes.slice(1))
+    io.err(`  ${path}: expected ${expected}, got ${got}`);
   if (json) {
     const code = error instanceof CrossfadeError ? error.code : 'INTERNAL';
-    io.out(JSON.stringify({ error: { code, message: sentence } }));
+    const more = mistakes.length === 0 ? {} : { mistakes };
+    io.out(JSON.stringify({ error: { code, message: sentence, ...more } }));
   }
   if (io.env['CROSSFADE_DEBUG'] === '1' && error instanceof Error) io.err(error.stack ?? '');
   io.exit(exitCodeOf(error));
+}
+
+/** All mistakes of a plan; the first one is in its sentence. */
+function mistakesIn(error: unknown): readonly PlanMistake[] {
+  if (!hasCode(error, 'PLAN_INVALID')) return [];
+  return (error.detail?.['mistakes'] ?? []) as readonly PlanMistake[];
 }
 
 /** Who asks, for the audit: the name given, else the user's. */

@@ -40,7 +40,9 @@ describe('crossfade plan', () => {
     const { out: shown } = await run(['plan', 'validate', other, '--json']);
     expect(JSON.parse(shown)).toMatchObject({ plan: { candidate: { build: referenceBuild('streaming') } } });
     const again = await run(argv);
-    expect(again.err).toMatch(/Expected to write a new file/);
+    expect(again.err).toMatch(
+      /Expected to write a new file .*, got one that is there already\. Name another file/,
+    );
     expect(again.code).toBe(2);
   });
 

@@ -51,15 +51,20 @@ describe('crossfade', () => {
   });
 
   it.each([
-    ['an unknown command', ['rollup'], /Unknown command 'rollup'/],
+    ['an unknown command', ['rollup'], /Unknown command 'rollup'.* See: crossfade --help/],
     ['no command', [], /Expected a command, got none/],
-    ['an unknown option', ['up', '--fast'], /Unknown option '--fast'/],
+    ['an unknown option', ['up', '--fast'], /Unknown option '--fast'\. See: crossfade up --help/],
     ['a port that is none', ['up', '--port', '99999'], /Expected a port from 0 to 65535/],
     ['an unknown engine', ['demo', '--engine', 'parrot'], /Allowed choices are auto, tone, pocketsphinx/],
     ['a number that is none', ['demo', '--sessions', 'many'], /Expected a whole number from 1 to 400/],
     ['a duration that is none', ['demo', '--engine', 'tone', '--bake', 'soon'], /Expected a duration/],
     ['a missing argument', ['rollout', 'start'], /Missing required argument 'name'/i],
-    ['a waiver without a reason', ['rollout', 'waive', 'x'], /Required option '--reason <text>'/i],
+    [
+      'a waiver without a reason',
+      ['rollout', 'waive', 'x'],
+      /Required option '--reason <text>'.* See: crossfade rollout waive --help/i,
+    ],
+    ['an empty reason', ['rollout', 'waive', 'x', '--reason', ''], /Expected words that say why, got none/],
     [
       'an engine that cannot be fetched',
       ['engines', 'fetch', 'tone'],
@@ -102,8 +107,14 @@ describe('crossfade', () => {
     const file = join(folder(), 'plan.yaml');
     writeFileSync(file, 'name: 7\nstages: []\n');
     const { err, code } = await run(['plan', 'validate', file]);
-    expect(err).toMatch(/name|stages/);
+    expect(err).toMatch(/plan\.yaml: name: expected .*\n/);
+    for (const place of ['control', 'candidate', 'stages']) expect(err).toContain(`\n  ${place}: expected `);
     expect(code).toBe(2);
+    const { out } = await run(['plan', 'validate', file, '--json']);
+    const { error } = JSON.parse(out) as { error: { mistakes: { path: string }[] } };
+    expect(error.mistakes.map(({ path }) => path)).toEqual(['name', 'control', 'candidate', 'stages']);
+    writeFileSync(file, 'stages: [');
+    expect((await run(['plan', 'validate', file])).err).toMatch(/plan\.yaml: expected YAML or JSON/);
   });
 
   it('refuses a malformed system configuration before anything is started', async () => {

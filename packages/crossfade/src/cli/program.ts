@@ -21,11 +21,12 @@ import { version } from './version.ts';
 
 /** Runs one command line; never throws. What it answered is in what `io` was told. */
 export async function runCommandLine(argv: readonly string[], io: CommandIo): Promise<void> {
+  const program = buildProgram(io);
   try {
-    await buildProgram(io).parseAsync([...argv], { from: 'user' });
+    await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
-    complain(io, argv.includes('--json'), asUsage(error));
+    complain(io, argv.includes('--json'), asUsage(error, commandIn(program, argv)));
     // There 1 and 2 are verdicts on a target; nothing that was asked wrongly may look like one.
     if (argv[0] === 'accept') io.exit(exitCode.couldNotRun);
   }
@@ -75,12 +76,25 @@ Exit codes: ${exitCode.ok} done, ${exitCode.failed} the thing failed, ${exitCode
   return program;
 }
 
-function asUsage(error: unknown): unknown {
+/** The command that was meant, as far as the words name one: `rollout waive`. */
+function commandIn(program: Command, argv: readonly string[]): string {
+  const names: string[] = [];
+  let at = program;
+  for (const word of argv) {
+    const next = at.commands.find((command) => command.name() === word);
+    if (next === undefined) break;
+    names.push(`${word} `);
+    at = next;
+  }
+  return names.join('');
+}
+
+function asUsage(error: unknown, command: string): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.code === 'commander.help') {
     return new CrossfadeError('USAGE', 'Expected a command, got none. The list is above.');
   }
   const text = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
   const sentence = text.charAt(0).toUpperCase() + text.slice(1);
-  return new CrossfadeError('USAGE', `${sentence.replace(/[.]?$/, '.')} See: crossfade --help`);
+  return new CrossfadeError('USAGE', `${sentence.replace(/[.]?$/, '.')} See: crossfade ${command}--help`);
 }

@@ -1,3 +1,4 @@
+import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
 import type { Plan } from '../rollout/plan.ts';
 import { readInput } from './read-input.ts';
 
@@ -9,8 +10,19 @@ export async function readPlanText(file: string): Promise<string> {
 
 /** A plan from its file; PLAN_INVALID says what is wrong with it. */
 export async function readPlan(file: string): Promise<Plan> {
+  return parsePlanOf(file, await readPlanText(file));
+}
+
+/** With several files at hand a mistake must say whose it is. */
+async function parsePlanOf(file: string, text: string): Promise<Plan> {
   const { parsePlan } = await import('../rollout/parse-plan.ts');
-  return parsePlan(await readPlanText(file));
+  try {
+    return parsePlan(text);
+  } catch (cause) {
+    if (!hasCode(cause, 'PLAN_INVALID')) throw cause;
+    const message = `${file}: ${cause.message.replace(/^plan: /, '')}`;
+    throw new CrossfadeError('PLAN_INVALID', message, { cause, detail: { ...cause.detail } });
+  }
 }
 
 /** Above this the text is read here and sent as JSON: as YAML it would hold up the control plane. */
@@ -21,8 +33,7 @@ export async function readPlanToSend(file: string): Promise<string | object> {
   const text = await readPlanText(file);
   if (text.length <= sentAsTextCharsMax) return text;
   const { parse } = await import('yaml');
-  const { parsePlan } = await import('../rollout/parse-plan.ts');
   // For its refusal, which names the place; the control plane gets what the person wrote.
-  parsePlan(text);
+  await parsePlanOf(file, text);
   return parse(text) as object;
 }

@@ -33,8 +33,12 @@ describe('parseSystemConfig', () => {
   });
 
   it.each([
-    ['an unknown key', `${good}\nport: 80`, /the file: Unrecognized key: "port"/],
-    ['an unknown kind', good.replace('kind: legacy', 'kind: batch'), /pipelines\[0\]\.kind: Invalid option/],
+    ['an unknown key', `${good}\nport: 80`, /: port: expected no such key/],
+    [
+      'an unknown kind',
+      good.replace('kind: legacy', 'kind: batch'),
+      /pipelines\[0\]\.kind: expected one of legacy, streaming, got "batch"/,
+    ],
     [
       'an upstream that is named twice',
       good.replace('name: vendor', 'name: legacy'),
@@ -51,8 +55,22 @@ describe('parseSystemConfig', () => {
       /control: expected one of legacy, vendor/,
     ],
     ['no upstream at all', 'flag: transcription', /pipelines: expected at least one/],
-    ['a port that is none', `${good}\ngateway: { port: 70000 }`, /gateway\.port: /],
-    ['a key in the file', good.replace('keyFromEnv', 'key'), /Unrecognized key: "key"/],
+    [
+      'a port that is none',
+      `${good}\ngateway: { port: 70000 }`,
+      /gateway\.port: expected at most 65535, got 70000/,
+    ],
+    [
+      'a text for a number',
+      `${good}\ngateway: { port: many }`,
+      /gateway\.port: expected a number, got "many"/,
+    ],
+    [
+      'a pipeline without a build',
+      good.replace(', build: legacy-1', ''),
+      /build: expected a text, got nothing/,
+    ],
+    ['a key in the file', good.replace('keyFromEnv', 'key'), /upstreams\[0\]\.key: expected no such key/],
     ['text that is not YAML', 'pipelines: [', /Expected YAML in crossfade.yaml/],
     [
       'a key that stands twice',

@@ -6,6 +6,7 @@ import { engineNames } from '../engines/registry.ts';
 import { defectNames } from '../pipelines/defects.ts';
 import { gatewayDefectNames } from './processes/gateway-defects.ts';
 import { noticeKinds, webhookFormats } from '../rollout/plan.ts';
+import { problemsOf } from './config-problem.ts';
 import { referenceBuild } from './version.ts';
 
 /** Most pipelines and outside upstreams of one system; each pipeline is a process. */
@@ -179,9 +180,11 @@ export function parseSystemConfig(text: string, file: string): SystemConfig {
       `Expected YAML in ${file}, got: ${firstLine(broken.message)} Mend the line; examples/crossfade.yaml shows the form.`,
     );
   }
-  const parsed = systemConfigSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const parsed = systemConfigSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {}, {
+    reportInput: true,
+  });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${pathText(path)}: ${message}`);
+  const problems = parsed.error.issues.flatMap(problemsOf);
   const rest = problems.length > problemsShown ? ` (and ${problems.length - problemsShown} more)` : '';
   throw new CrossfadeError(
     'CONFIG_INVALID',
@@ -190,13 +193,6 @@ export function parseSystemConfig(text: string, file: string): SystemConfig {
       detail: { problems },
     },
   );
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  if (path.length === 0) return 'the file';
-  return path
-    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`))
-    .join('');
 }
 
 function firstLine(text: string): string {

@@ -38,7 +38,7 @@ export function parsePlan(input: unknown): Plan {
   try {
     const document = typeof input === 'string' ? parseText(input) : input;
     const parsed = planSchema.safeParse(document, { reportInput: true });
-    if (!parsed.success) throw invalid(parsed.error.issues.slice(0, mistakesMax).flatMap(mistakesOf));
+    if (!parsed.success) throw invalid(parsed.error.issues.flatMap(mistakesOf).slice(0, mistakesMax));
     return planOf(parsed.data);
   } catch (error) {
     if (hasCode(error, 'PLAN_INVALID')) throw error;

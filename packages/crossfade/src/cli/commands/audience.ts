@@ -62,7 +62,8 @@ function addUser(audience: Command, io: CommandIo): void {
     'The whole way of a decision for a user: audiences, shares, buckets.',
     ['crossfade audience explain transcription --key user-7 --set plan=internal'],
   ).action(async (flag: string, options: UserOptions) => {
-    const { ruleset } = await readAudiences(options, io.env);
+    const { ruleset, from } = await readAudiences(options, io.env);
+    mustHaveFlag(ruleset, from, flag);
     const evaluator = new Evaluator({ clock: systemClock, ruleset });
     // A person asks what holds while the control plane is there.
     evaluator.heard();
@@ -151,6 +152,16 @@ function find({ ruleset, from }: AudienceSource, name: string): Audience {
   if (audience !== undefined) return audience;
   const known = Object.keys(ruleset.audiences).slice(0, 10).join(', ') || 'there are none';
   throw new CrossfadeError('USAGE', `Expected an audience of ${from} (${known}), got "${name}".`);
+}
+
+/** An evaluation answers its default for a flag that is not there; a person wants to know. */
+function mustHaveFlag({ flags }: AudienceSource['ruleset'], from: string, flag: string): void {
+  if (Object.hasOwn(flags, flag)) return;
+  const known = Object.keys(flags).slice(0, 10).join(', ') || 'there are none';
+  throw new CrossfadeError(
+    'USAGE',
+    `Expected a flag of ${from} (${known}), got "${flag}". Ask the running system, or a ruleset with --from.`,
+  );
 }
 
 interface Summary {

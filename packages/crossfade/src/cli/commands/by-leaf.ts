@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandBy } from '../../server/control-client.ts';
 import { actorName, type CommandIo } from '../command-io.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
@@ -23,8 +23,13 @@ export function byLeaf(
   );
   const says = 'why, for the audit';
   return needsReason
-    ? command.requiredOption('--reason <text>', says)
-    : command.option('--reason <text>', says);
+    ? command.requiredOption('--reason <text>', says, givenReason)
+    : command.option('--reason <text>', says, givenReason);
+}
+
+function givenReason(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('Expected words that say why, got none; the audit keeps them.');
 }
 
 /** Who asks and why, with words for those who say neither. */

@@ -2,13 +2,18 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { CrossfadeError } from '@crossfade/sdk/core/errors';
+import { CrossfadeError, hasCode } from '@crossfade/sdk/core/errors';
 import { samplesToMs } from '@crossfade/sdk/core/units';
-import type { ExportFormat, InspectedJournal, VerifiedJournal } from '../../journal/journal-tools.ts';
+import type {
+  ExportedSession,
+  ExportFormat,
+  InspectedJournal,
+  VerifiedJournal,
+} from '../../journal/journal-tools.ts';
 import { type CommandIo, say } from '../command-io.ts';
 import { dataPaths, resolveDataDir } from '../data-folder.ts';
 import { exitCode } from '../exit-code.ts';
-import { sentenceOf } from '../sentence.ts';
+import { notWritten } from '../new-file.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 
 /** `crossfade journal inspect|verify|export`: read-only, also beside a running gateway. */
@@ -48,8 +53,7 @@ export function addJournal(program: Command, io: CommandIo): void {
     )
     .action(
       async (sessionId: string, file: string, options: CommonOptions & { readonly format: ExportFormat }) => {
-        const { exportSession } = await import('../../journal/journal-tools.ts');
-        const { session, bytes, chunks } = await exportSession(folderOf(options), sessionId, options.format);
+        const { session, bytes, chunks } = await exported(folderOf(options), sessionId, options.format);
         await writeNew(file, chunks);
         const audioMs = Math.round(samplesToMs(session.endSample, session.sampleRate));
         const text = `${file}: ${audioMs} ms of ${session.encoding} at ${session.sampleRate} Hz, ${bytes} bytes.`;
@@ -58,20 +62,26 @@ export function addJournal(program: Command, io: CommandIo): void {
     );
 }
 
+async function exported(folder: string, sessionId: string, format: ExportFormat): Promise<ExportedSession> {
+  const { exportSession } = await import('../../journal/journal-tools.ts');
+  try {
+    return await exportSession(folder, sessionId, format);
+  } catch (cause) {
+    if (!hasCode(cause, 'SESSION_UNKNOWN')) throw cause;
+    throw new CrossfadeError(
+      'SESSION_UNKNOWN',
+      `Expected a session of the journal in ${folder}, got ${sessionId}. See which there are: crossfade journal inspect`,
+      { cause },
+    );
+  }
+}
+
 /** Never over a file that is there: an export is looked for by name, and another one's audio is not ours to replace. */
 async function writeNew(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     await pipeline(Readable.from(chunks), createWriteStream(file, { flags: 'wx', mode: 0o600 }));
   } catch (cause) {
-    const { code } = cause as { readonly code?: unknown };
-    const remedy =
-      code === 'EEXIST'
-        ? 'Name another file, or move that one away.'
-        : 'Name a file in a folder that you may write to.';
-    const got = code === 'EEXIST' ? 'one that is there already' : sentenceOf(cause).replace(/\.$/, '');
-    throw new CrossfadeError('USAGE', `Expected to write a new file ${file}, got ${got}. ${remedy}`, {
-      cause,
-    });
+    throw notWritten(file, cause);
   }
 }
 

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
 import { type CommandIo, say } from '../command-io.ts';
+import { notWritten } from '../new-file.ts';
 import { readPlan } from '../read-plan.ts';
 import { referenceBuild } from '../version.ts';
 import { leaf } from './leaf.ts';
@@ -90,9 +90,7 @@ function addInit(plan: Command, io: CommandIo): void {
       try {
         await writeFile(file, text, { flag: 'wx' });
       } catch (cause) {
-        throw new CrossfadeError('USAGE', `Expected to write a new file ${file}, got: ${messageOf(cause)}.`, {
-          cause,
-        });
+        throw notWritten(file, cause);
       }
       const next = `Check it with: crossfade plan validate ${file}`;
       say(io, options.json === true, { json: { file, plan: parsed }, text: `${file} is written. ${next}` });
