@@ -49,20 +49,31 @@ export interface EndedSession {
   /** It brought nothing: it did not start, or not one segment of it was stored. */
   readonly dead: boolean;
   readonly endedAtMs: number;
+  /** False: no coin assigned it. It lived or died all the same, but silence is reckoned by the coin. Default: true. */
+  readonly byCoin?: boolean;
 }
 
 /** What the guards know after one more session. Spelled out: it runs once per session, and copying by spread costs it. */
-export function afterSession(state: GuardState, { arm, dead, endedAtMs }: EndedSession): GuardState {
+export function afterSession(
+  state: GuardState,
+  { arm, dead, endedAtMs, byCoin = true }: EndedSession,
+): GuardState {
   const isControl = arm === 'control';
   const { deadRun, deadSinceMs, aliveRun, controlEndMs, candidateEndMs } = state;
   const candidateDeadRun = dead ? deadRun + 1 : 0;
+  const spoken = byCoin
+    ? {
+        candidateEndMs: isControl ? (candidateEndMs ?? endedAtMs) : latest(candidateEndMs, endedAtMs),
+        controlSinceCandidate: isControl ? state.controlSinceCandidate + 1 : 0,
+      }
+    : { candidateEndMs, controlSinceCandidate: state.controlSinceCandidate };
   return {
     deadRun: isControl ? deadRun : candidateDeadRun,
     deadSinceMs: isControl || candidateDeadRun > 1 ? deadSinceMs : endedAtMs,
     aliveRun: isControl ? (dead ? 0 : aliveRun + 1) : aliveRun,
     controlEndMs: isControl ? latest(controlEndMs, endedAtMs) : controlEndMs,
-    candidateEndMs: isControl ? (candidateEndMs ?? endedAtMs) : latest(candidateEndMs, endedAtMs),
-    controlSinceCandidate: isControl ? state.controlSinceCandidate + 1 : 0,
+    candidateEndMs: spoken.candidateEndMs,
+    controlSinceCandidate: spoken.controlSinceCandidate,
   };
 }
 

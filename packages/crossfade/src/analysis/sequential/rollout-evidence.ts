@@ -171,21 +171,27 @@ export class RolloutEvidence {
       this.reportedEarly(session, record.pipeline.failed || isDead(record), receivedAtMs);
     }
     const taken = this.ended.report(session, outcomesOf(this.ended.setups, record), receivedAtMs);
-    if (taken === 'late') {
-      const health = this.#health.get(session.epoch) ?? noHealth;
-      this.#health.set(session.epoch, { ...health, late: (health.late ?? 0) + 1 });
-    }
+    if (taken !== 'taken' && taken !== 'late' && taken !== 'not-random') return taken;
+    if (this.epochInfo(session.epoch) === undefined) return taken;
+    this.#noted(record, session.epoch, taken);
     if (taken !== 'taken') return taken;
     this.#look(session);
     for (const id of latencyIds) {
       const sketch = this.latencies(id, session.epoch, arm);
       for (const ms of latenciesOf(id, record)) sketch.add(ms);
     }
-    const before = this.guards(session.epoch);
-    const ended = { arm, dead: isDead(record), endedAtMs: record.endedAtMs };
-    this.#guards.set(session.epoch, afterSession(before, ended));
-    this.#health.set(session.epoch, healthAfter(this.#health.get(session.epoch) ?? noHealth, record));
     return taken;
+  }
+
+  /** What needs no comparison is asked of every session: whether its user got all, and whether it lived. */
+  #noted(record: SessionRecord, epoch: number, taken: 'taken' | 'late' | 'not-random'): void {
+    const health = healthAfter(this.#health.get(epoch) ?? noHealth, record);
+    this.#health.set(epoch, taken === 'late' ? { ...health, late: (health.late ?? 0) + 1 } : health);
+    // The guards look at runs of sessions as they end: one from long ago breaks none.
+    if (taken === 'late') return;
+    const { assignment, endedAtMs } = record;
+    const ended = { arm: assignment.arm, dead: isDead(record), endedAtMs, byCoin: taken === 'taken' };
+    this.#guards.set(epoch, afterSession(this.guards(epoch), ended));
   }
 
   /** What the records of an epoch say beside the metrics. */
