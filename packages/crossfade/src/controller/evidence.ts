@@ -1,3 +1,4 @@
+import { type Log, silentLog } from '@crossfade/sdk/core/log';
 import { processBlockMs } from '../analysis/process-sample.ts';
 import type { Gap } from '../analysis/sequential/observed-time.ts';
 import { RolloutEvidence } from '../analysis/sequential/rollout-evidence.ts';
@@ -21,11 +22,31 @@ const gapMsDefault = 120_000;
 /** After a gap gateways need a while to bring what they kept: as long as it was, and never more than this. */
 const deliveryMsMax = 60_000;
 
+/** Epochs ahead that are told apart; what names more is read on at once. */
+const aheadMax = 1_000;
+const wasLogged = 0;
+const noneAhead: Ahead = { ofEpoch: -1, metAtLook: new Map() };
+
 /** What the reader asks of the store. */
 export type EvidenceStore = Pick<
   SessionStore,
   'records' | 'signals' | 'snapshot' | 'saveSnapshot' | 'dropSnapshot'
 >;
+
+export interface ReaderOptions {
+  /** How many times faster the clock of the evidence goes. */
+  readonly timeScale?: number | undefined;
+  readonly processes?: ProcessBlockSource | undefined;
+  /** Looks farther apart than this left a gap, ms. */
+  readonly gapMs?: number | undefined;
+  readonly log?: Log | undefined;
+}
+
+/** Epochs ahead of the rollout's: in which look, by its number, a report of each was met first. */
+interface Ahead {
+  readonly ofEpoch: number;
+  readonly metAtLook: Map<number, number>;
+}
 
 interface Kept {
   readonly reading: Reading;
@@ -33,6 +54,8 @@ interface Kept {
   lookedAtMs: number | null;
   /** The last look that survives a crash. */
   savedLookMs: number | null;
+  looks: number;
+  ahead: Ahead;
   /** Where it stood when it was saved last. */
   savedAtMs: number;
   savedRecords: number;
@@ -50,18 +73,15 @@ export class EvidenceReader implements MetricSource {
   readonly #timeScale: number;
   readonly #processes: ProcessBlockSource | null;
   readonly #gapMs: number;
+  readonly #log: Log;
   readonly #readings = new Map<string, Kept>();
 
-  constructor(
-    sessions: EvidenceStore,
-    timeScale = 1,
-    processes: ProcessBlockSource | null = null,
-    gapMs = gapMsDefault,
-  ) {
+  constructor(sessions: EvidenceStore, options: ReaderOptions = {}) {
     this.#sessions = sessions;
-    this.#timeScale = timeScale;
-    this.#processes = processes;
-    this.#gapMs = gapMs;
+    this.#timeScale = options.timeScale ?? 1;
+    this.#processes = options.processes ?? null;
+    this.#gapMs = options.gapMs ?? gapMsDefault;
+    this.#log = options.log ?? silentLog;
   }
 
   /** Reads what is new and brings in what has matured. Rejects when the store does; the next call goes on there. */
@@ -70,7 +90,9 @@ export class EvidenceReader implements MetricSource {
     const { reading } = kept;
     await this.#noteGap(state.name, kept, nowMs);
     for (const epoch of budget.epochs) reading.evidence.openEpoch(epoch);
-    const untilMs = [await this.#readSignals(state, reading), await this.#readRecords(state, reading)];
+    kept.looks += 1;
+    if (kept.ahead.ofEpoch !== state.epoch) kept.ahead = { ofEpoch: state.epoch, metAtLook: new Map() };
+    const untilMs = [await this.#readSignals(state, kept), await this.#readRecords(state, kept)];
     reading.isComplete = untilMs.every((ms) => ms === null);
     // Behind a backlog time stands where its reports do, so that none of them is late for not being read.
     reading.evidence.advance(untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? nowMs), nowMs));
@@ -152,13 +174,36 @@ export class EvidenceReader implements MetricSource {
     reading.evidence.observed.restore(known?.reading.evidence.observed.gaps ?? look?.gaps ?? []);
     const { recordsAfter, signalsAfter } = reading;
     const saved = { savedAtMs: nowMs, savedRecords: recordsAfter, savedSignals: signalsAfter };
-    const kept: Kept = { reading, lookedAtMs, savedLookMs: lookedAtMs, ...saved };
+    const kept: Kept = { reading, lookedAtMs, savedLookMs: lookedAtMs, looks: 0, ahead: noneAhead, ...saved };
     this.#readings.set(state.name, kept);
     return kept;
   }
 
   /** Null when all was read; else when the last report that was read was received. */
-  async #readRecords({ name, epoch }: RolloutState, reading: Reading): Promise<number | null> {
+  /**
+   * Whether to stop before a report: it is of an epoch ahead, so the rollout may have moved on since the caller looked, and
+   * the next look reads from here. One that is still ahead then is of no epoch of this log (the control plane was restored
+   * from a backup, or the rollout made anew under its name): it is counted as unknown, and what follows is read.
+   */
+  #stopsAt(reportEpoch: number, { name, epoch }: RolloutState, { looks, ahead }: Kept): boolean {
+    if (reportEpoch <= epoch) return false;
+    const metAt = ahead.metAtLook.get(reportEpoch);
+    if (metAt === looks) return true;
+    if (metAt === undefined && ahead.metAtLook.size < aheadMax) {
+      ahead.metAtLook.set(reportEpoch, looks);
+      return true;
+    }
+    if (metAt !== undefined && metAt !== wasLogged) {
+      ahead.metAtLook.set(reportEpoch, wasLogged);
+      const fields = { rollout: name, epoch, reportEpoch };
+      this.#log.warn(fields, 'reports of an epoch that the rollout has not reached are not counted');
+    }
+    return false;
+  }
+
+  async #readRecords(state: RolloutState, kept: Kept): Promise<number | null> {
+    const { name } = state;
+    const { reading } = kept;
     let lastMs = reading.evidence.setup.originMs;
     for (let pages = 0; pages < pagesMax; pages++) {
       const page = await this.#sessions.records({
@@ -167,18 +212,21 @@ export class EvidenceReader implements MetricSource {
         limit: pageSize,
       });
       for (const { sequence, record, receivedAtMs } of page) {
-        // The rollout moved on since the caller looked: the next look reads from here.
-        if ((record.assignment.rollout?.epoch ?? -1) > epoch) return lastMs;
+        const reportEpoch = record.assignment.rollout?.epoch ?? -1;
+        if (this.#stopsAt(reportEpoch, state, kept)) return lastMs;
         reading.recordsAfter = sequence;
         lastMs = receivedAtMs ?? record.endedAtMs;
-        reading.add(record, lastMs);
+        if (reportEpoch > state.epoch) reading.evidence.recorded(record, lastMs);
+        else reading.add(record, lastMs);
       }
       if (page.length < pageSize) return null;
     }
     return lastMs;
   }
 
-  async #readSignals({ name, epoch }: RolloutState, reading: Reading): Promise<number | null> {
+  async #readSignals(state: RolloutState, kept: Kept): Promise<number | null> {
+    const { name } = state;
+    const { reading } = kept;
     let lastMs = reading.evidence.setup.originMs;
     for (let pages = 0; pages < pagesMax; pages++) {
       const page = await this.#sessions.signals({
@@ -187,7 +235,7 @@ export class EvidenceReader implements MetricSource {
         limit: pageSize,
       });
       for (const { sequence, signal, receivedAtMs } of page) {
-        if (signal.rollout.epoch > epoch) return lastMs;
+        if (this.#stopsAt(signal.rollout.epoch, state, kept)) return lastMs;
         reading.signalsAfter = sequence;
         lastMs = receivedAtMs;
         reading.addSignal(signal, receivedAtMs);

@@ -83,10 +83,12 @@ export class ControlLoop {
   constructor(options: ControlLoopOptions) {
     this.#options = options;
     this.#timeScale = options.timeScale ?? 1;
-    const { sessions, processes, clock } = options;
+    const { sessions, processes, clock, log } = options;
     this.#tickMs = options.tickMs ?? defaultTickMs;
     this.#gapMs = Math.max(gapMsMin, 3 * this.#tickMs);
-    const source = options.source ?? new EvidenceReader(sessions, this.#timeScale, processes, this.#gapMs);
+    const source =
+      options.source ??
+      new EvidenceReader(sessions, { timeScale: this.#timeScale, processes, gapMs: this.#gapMs, log });
     this.#evidence = inTime(source, clock);
   }
 

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { silentLog } from '@crossfade/sdk/core/log';
+import { ManualClock } from '@crossfade/sdk/core/manual-clock';
+import { createMemoryRolloutStore } from '../store/memory/events.ts';
+import { createMemorySessionStore } from '../store/memory/sessions.ts';
+import { EvidenceReader } from './evidence.ts';
+import { planDocument, sessionOf } from './rollout.fixture.ts';
+import { RolloutManager } from './rollout-manager.ts';
+
+const by = { actor: 'ana', reason: 'a restored backup' };
+const { name } = planDocument;
+
+it('reads on past reports of an epoch that the rollout has not reached, says so once, and counts them as unknown', async () => {
+  const clock = new ManualClock();
+  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
+  await manager.apply(planDocument, by);
+  await manager.start(name, by);
+  await manager.waiveAcceptance(name, by);
+  const sessions = createMemorySessionStore();
+  const { epoch } = manager.state(name);
+  const save = async (id: string, ofEpoch: number) => {
+    const rule = 'audience:internal';
+    const at = { endedAtMs: clock.nowMs(), rule };
+    const record = sessionOf({ id, arm: 'candidate', epoch: ofEpoch, ...at });
+    const { arm, userHash, reason } = record.assignment;
+    const rollout = { name, epoch: ofEpoch };
+    const kind = 'started' as const;
+    const { startedAtMs, sessionId } = record;
+    const signal = { kind, sessionId, arm, userHash, reason, rule, rollout, startedAtMs };
+    await sessions.saveSignals([signal], clock.nowMs());
+    await sessions.saveSession(record, null, clock.nowMs());
+  };
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const reader = new EvidenceReader(sessions, { log });
+  const look = () => reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
+  clock.advance(60_000);
+  await save('of-another-life-1', epoch + 6);
+  await save('of-another-life-2', epoch + 6);
+  await save('of-this-life', epoch);
+
+  expect((await look()).isComplete).toBe(false);
+  clock.advance(1_000);
+  const reading = await look();
+  expect(reading.isComplete).toBe(true);
+  expect(reading.recordsAfter).toBe(3);
+  expect(reading.evidence.ended.refused['unknown-epoch']).toBe(4);
+  expect(reading.evidence.ended.waiting(epoch).candidate).toBe(1);
+  expect(warnings).toHaveLength(1);
+
+  await save('of-another-life-3', epoch + 6);
+  clock.advance(1_000);
+  expect((await look()).isComplete).toBe(true);
+  expect(warnings).toHaveLength(1);
+});
