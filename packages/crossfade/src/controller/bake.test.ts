@@ -32,6 +32,22 @@ describe('the bake clock', () => {
     expect(world.status.stage?.bakedMs).toBeLessThanOrEqual(60_000);
   });
 
+  it('stands while a gateway cannot route to the candidate, and says what it knows', async () => {
+    const plan = { ...planDocument, candidate: { ...planDocument.candidate, upstream: 'nowhere' } };
+    const world = await openWorld({ plan, gateway: false, loop: { tickMs: 1_000 } });
+    const leave = world.evaluators.connected('gateway-1', 'gateway', ['legacy', 'streaming']);
+    await world.run(() => false, { perArm: 20 }, 5);
+    expect(world.status).toMatchObject({
+      holding: 'gateway-1 knows no upstream nowhere; it has legacy, streaming.',
+      stage: { bakedMs: 0 },
+    });
+
+    leave();
+    world.evaluators.connected('gateway-1', 'gateway', ['legacy', 'nowhere']);
+    await world.run(() => false, {}, 2);
+    expect(world.status.holding).toBeNull();
+  });
+
   it('does not count a gap in which nobody looked', async () => {
     const world = await openWorld({ loop: { tickMs: 1_000 } });
     await world.traffic({ perArm: 20 });

@@ -13,6 +13,8 @@ export interface KnownEvaluator {
   readonly silentMs: number;
   /** Latest revision it said it serves; null: it never said. */
   readonly revision: number | null;
+  /** What a gateway can route to, as it said when it came; null: it did not say. */
+  readonly upstreams: readonly string[] | null;
 }
 
 /** Evaluators kept in mind: more than this listen through a relay. */
@@ -32,6 +34,7 @@ interface Entry {
   connections: number;
   heardAtMs: number;
   revision: number | null;
+  upstreams: readonly string[] | null;
 }
 
 /**
@@ -51,8 +54,9 @@ export class EvaluatorRegistry {
   }
 
   /** An evaluator opened a stream; the answer ends it, and calling that twice does nothing. */
-  connected(id: string, role: EvaluatorRole): () => void {
+  connected(id: string, role: EvaluatorRole, upstreams?: readonly string[]): () => void {
     const entry = this.#heard(id, role);
+    entry.upstreams = upstreams ?? null;
     entry.connections++;
     let ended = false;
     return () => {
@@ -71,12 +75,13 @@ export class EvaluatorRegistry {
 
   list(): readonly KnownEvaluator[] {
     const nowMs = this.#clock.monotonicMs();
-    return [...this.#entries].map(([id, { role, connections, heardAtMs, revision }]) => ({
+    return [...this.#entries].map(([id, { role, connections, heardAtMs, revision, upstreams }]) => ({
       id,
       role,
       connected: connections > 0,
       silentMs: connections > 0 ? 0 : nowMs - heardAtMs,
       revision,
+      upstreams,
     }));
   }
 
@@ -100,7 +105,13 @@ export class EvaluatorRegistry {
 
   #heard(id: string, role?: EvaluatorRole): Entry {
     const known = this.#entries.get(id);
-    const entry = known ?? { role: role ?? 'sdk', connections: 0, heardAtMs: 0, revision: null };
+    const entry = known ?? {
+      role: role ?? 'sdk',
+      connections: 0,
+      heardAtMs: 0,
+      revision: null,
+      upstreams: null,
+    };
     if (role !== undefined) entry.role = role;
     entry.heardAtMs = this.#clock.monotonicMs();
     if (known === undefined) {

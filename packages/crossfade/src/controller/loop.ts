@@ -8,6 +8,7 @@ import type { Judgement } from '../rollout/verdict.ts';
 import type { EvaluatorRegistry } from './evaluator-registry.ts';
 import { type Comparison, comparisonOf } from './comparison.ts';
 import { EvidenceReader, type EvidenceStore } from './evidence.ts';
+import { lackingUpstream } from './known-upstreams.ts';
 import { judgeEpoch, unreadable } from './judge-epoch.ts';
 import { wantedBakeMs } from '../rollout/bake-clock.ts';
 import type { ProcessBlockSource } from './measure-processes.ts';
@@ -161,7 +162,7 @@ export class ControlLoop {
     const { clock } = this.#options;
     const passedMs = clock.monotonicMs() - watch.lookedAtMs;
     watch.lookedAtMs = clock.monotonicMs();
-    const stop = this.#stopReason(passedMs);
+    const stop = this.#stopReason(state, passedMs);
     if (stop === undefined) watch.healthyMs += passedMs * this.#timeScale;
     const leftMs = wantedBakeMs(state) - (state.bake?.healthyMs ?? 0);
     // Standing still, or about to: each look counts, so that the reason is written at once and taken back at once.
@@ -184,7 +185,7 @@ export class ControlLoop {
     });
   }
 
-  #stopReason(passedMs: number): BakeStop | undefined {
+  #stopReason({ plan }: RolloutState, passedMs: number): BakeStop | undefined {
     const { evaluators } = this.#options;
     if (passedMs > this.#gapMs) {
       return { reason: 'gap', sentence: `Nobody looked for ${formatDurationMs(passedMs)}.` };
@@ -195,7 +196,8 @@ export class ControlLoop {
     ) {
       return { reason: 'stale', sentence: 'No gateway is heard.' };
     }
-    return undefined;
+    const lacking = lackingUpstream(plan, evaluators?.list() ?? []);
+    return lacking === null ? undefined : { reason: 'unknown-upstream', sentence: lacking };
   }
 
   #watchOf({ name, epoch }: RolloutState): Watch {

@@ -139,6 +139,13 @@ describe('ControlLink', () => {
     expect(plane.manager.status(name).receipt?.admissionStoppedBy).toBe('acknowledgement');
   });
 
+  it('says what its gateway can route to, so that a rollout to anywhere else holds', async () => {
+    const plane = await startPlane();
+    await startGateway(plane, { upstreams: ['legacy', 'other'] });
+    const sentence = 'gateway-1 knows no upstream streaming; it has legacy, other.';
+    await vi.waitFor(() => expect(plane.manager.status(name).holding).toBe(sentence), soon);
+  });
+
   it('serves control when the control plane is gone for longer than the lease, and the candidate when it is back', async () => {
     const plane = await startPlane();
     const gateway = await startGateway(plane);

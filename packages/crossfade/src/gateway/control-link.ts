@@ -24,6 +24,8 @@ export interface ControlLinkOptions {
   readonly url: string;
   readonly token: string;
   readonly gatewayId: string;
+  /** Names of what this gateway can route to; the control plane says when a rollout wants another. */
+  readonly upstreams?: readonly string[];
   readonly evaluator: LinkedEvaluator;
   /** The gateway's own store; its records are pushed in the order they were stored. */
   readonly sessions: SessionStore;
@@ -148,8 +150,10 @@ export class ControlLink {
   }
 
   async #listenLoop(): Promise<void> {
-    const { gatewayId } = this.#options;
-    const path = `/v1/ruleset/stream?evaluator=${encodeURIComponent(gatewayId)}&role=gateway`;
+    const { gatewayId, upstreams } = this.#options;
+    const query = new URLSearchParams({ evaluator: gatewayId, role: 'gateway' });
+    if (upstreams !== undefined) query.set('upstreams', upstreams.join(','));
+    const path = `/v1/ruleset/stream?${query.toString()}`;
     let failures = 0;
     while (!this.#transport.isClosed) {
       const before = this.#heardAtMs;

@@ -26,6 +26,7 @@ import { restoreSession } from './recovery.ts';
 import { assign } from './route.ts';
 import type { SessionContext } from './session-context.ts';
 import { sendStored } from './stored-session.ts';
+import { UnknownUpstreams } from './unknown-upstreams.ts';
 import type { Upstream } from './upstream.ts';
 import { withUsage } from './usage.ts';
 
@@ -116,6 +117,7 @@ class RunningGateway implements Gateway {
   readonly #door: FrontDoor;
   readonly #clientRoom: BufferRoom;
   readonly #signals: EarlySignals;
+  readonly #unknown: UnknownUpstreams;
   #stopTick: () => void = () => {};
   #stopDurable: () => void = () => {};
   #isClosing = false;
@@ -133,6 +135,7 @@ class RunningGateway implements Gateway {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#clientRoom = new BufferRoom(this.#limits.clientBufferBytesMax, this.#limits.bufferBytesTotalMax);
     this.#drains = new Drains((id, progress) => options.onDrainReport?.(id, progress));
+    this.#unknown = new UnknownUpstreams(options.log, [...upstreams.keys()]);
     this.#signals = new EarlySignals((signal) => options.onSignal?.(signal));
     this.#context = {
       journal: options.journal,
@@ -264,6 +267,7 @@ class RunningGateway implements Gateway {
   #newSession(sessionId: string, handshake: Handshake): LiveSession {
     const { flag, evaluator, clock } = this.#options;
     const decision = evaluator.evaluate(flag, handshake.context);
+    this.#unknown.decided(decision.value);
     const controlUpstream = this.#controlOf(decision);
     const assignment = assign({
       flag,

@@ -55,8 +55,11 @@ export type Command =
       readonly sessionsPerHour: number | null;
       /** A compressed clock, for demonstrations: what passed by `now` counts this many times over. 1 when absent. */
       readonly timeScale?: number;
-      /** Why the clock must stop although nothing else says so (a gap, stale metrics). */
-      readonly stop?: { readonly reason: 'gap' | 'stale'; readonly sentence: string };
+      /** Why the clock must stop although nothing else says so (a gap, stale metrics, a gateway that cannot serve). */
+      readonly stop?: {
+        readonly reason: 'gap' | 'stale' | 'unknown-upstream';
+        readonly sentence: string;
+      };
     })
   /** An evaluator serves a ruleset in which admission has stopped. Sent only for revisions at or after the rollback. */
   | (Asked & { readonly type: 'acknowledge'; readonly evaluator: string; readonly revision: number })

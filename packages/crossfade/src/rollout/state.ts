@@ -109,6 +109,7 @@ export interface BakeStop {
 export type BakeStopReason =
   | 'gap'
   | 'stale'
+  | 'unknown-upstream'
   | 'too-few-sessions'
   | 'freeze'
   | 'paused'

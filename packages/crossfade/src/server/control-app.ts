@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import type { Comparison } from '../controller/comparison.ts';
 import type { DeadLetters } from '../controller/dead-letters.ts';
 import type { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
+import { refuseUnknownUpstreams, refuseUnservable } from '../controller/known-upstreams.ts';
 import type { ProcessSamples } from '../controller/process-samples.ts';
 import type { By, RolloutManager } from '../controller/rollout-manager.ts';
 import type { RolloutStatus } from '../controller/rollout-status.ts';
@@ -120,8 +121,8 @@ function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
   });
   app.get('/v1/ruleset/stream', (context) => {
     const what = 'a query such as ?evaluator=gateway-1&role=gateway';
-    const { evaluator, role } = wire.parseMessage(wire.evaluatorQuerySchema, context.req.query(), what);
-    return rulesetStream(context, { ...options, evaluator, role });
+    const asked = wire.parseMessage(wire.evaluatorQuerySchema, context.req.query(), what);
+    return rulesetStream(context, { ...options, ...asked });
   });
   app.post('/v1/evaluators/:id/ack', async (context) => {
     const what = '{"revision": <a whole number>}';
@@ -193,11 +194,12 @@ function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
 }
 
 function addRolloutRoutes(app: Hono, options: ControlAppOptions): void {
-  const { manager, clock, closing, comparison } = options;
+  const { manager, evaluators, clock, closing, comparison } = options;
   app.get('/v1/rollouts', (context) => context.json({ rollouts: manager.status() }));
   app.post('/v1/rollouts', async (context) => {
     const body = await json(context, wire.bodyMaxBytes.plan);
     const { plan, ...by } = wire.parseMessage(wire.applySchema, body, withPlan);
+    refuseUnservable(plan, evaluators.list());
     return context.json(await manager.apply(plan, by), 201);
   });
   app.get('/v1/events', (context) => {
@@ -231,6 +233,7 @@ function addRolloutRoutes(app: Hono, options: ControlAppOptions): void {
       const message = `Expected one of ${wire.commandNames.join(', ')}, got ${JSON.stringify(command.slice(0, 64))}.`;
       throw new CrossfadeError('USAGE', message);
     }
+    if (command === 'start') refuseUnknownUpstreams(manager.state(name).plan, evaluators.list());
     return context.json(await commands[command](manager, name, body));
   });
 }

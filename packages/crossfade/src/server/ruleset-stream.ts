@@ -13,6 +13,7 @@ export interface RulesetStreamOptions {
   readonly closing?: AbortSignal;
   readonly evaluator: string;
   readonly role: EvaluatorRole;
+  readonly upstreams?: readonly string[] | undefined;
 }
 
 /**
@@ -24,7 +25,7 @@ export function rulesetStream(context: Context, options: RulesetStreamOptions): 
   const { manager, evaluators, clock, closing } = options;
   refuseUnheard(manager);
   return streamSSE(context, async (stream) => {
-    const disconnect = evaluators.connected(options.evaluator, options.role);
+    const disconnect = evaluators.connected(options.evaluator, options.role, options.upstreams);
     let wake: () => void = () => {};
     let ended = closing?.aborted === true;
     const end = (): void => {

@@ -40,6 +40,12 @@ const ms = z.number();
 export const evaluatorQuerySchema = z.object({
   evaluator: id.default('anonymous'),
   role: z.enum(['gateway', 'sdk']).default('sdk'),
+  /** What a gateway can route to, names with commas between; absent: it does not say. */
+  upstreams: z
+    .string()
+    .max(8_192)
+    .transform((names) => names.split(',').filter((name) => name !== ''))
+    .optional(),
 });
 
 export const ackSchema = z.object({ revision: count });

@@ -43,6 +43,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
     url: `http://127.0.0.1:${addresses.controlPort}`,
     token,
     gatewayId,
+    upstreams: upstreams.map(({ name }) => name),
     evaluator,
     sessions,
     cacheFile: paths.ruleset,
