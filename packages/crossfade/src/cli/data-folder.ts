@@ -1,7 +1,8 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { CrossfadeError, messageOf } from '@crossfade/sdk/core/errors';
+import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import * as z from 'zod';
+import { sentenceOf } from './sentence.ts';
 
 /** Where a system keeps everything, when neither --data nor CROSSFADE_DATA says otherwise. */
 export const defaultDataDir = 'crossfade-data';
@@ -49,7 +50,7 @@ export async function makeDataDir(dataDir: string): Promise<void> {
   } catch (cause) {
     throw new CrossfadeError(
       'STORE_UNAVAILABLE',
-      `Expected to write to ${dataDir}, got: ${messageOf(cause)}.`,
+      `Expected to write to ${dataDir}, got ${sentenceOf(cause)} Name a folder of yours with --data.`,
       {
         cause,
       },

@@ -30,6 +30,18 @@ describe('crossfade', () => {
     expect(err).toContain('Expected to write to /proc/no-such-folder');
   });
 
+  it('names the file or folder that is not what an option wants, in words', async () => {
+    const data = folder();
+    const file = join(data, 'file');
+    writeFileSync(file, '');
+    const onFile = await run(['up', '--engine', 'tone', '--data', file]);
+    expect(onFile).toMatchObject({ code: 3, err: expect.stringMatching(/is not a folder\. Name a folder/) });
+    expect(onFile.err).not.toContain('ENOTDIR');
+    const { err, code } = await run(['up', '--config', data, '--data', folder()]);
+    expect(err).toContain(`got ${data}: that is a folder.`);
+    expect(code).toBe(2);
+  });
+
   it.each([
     ['demo'],
     ['up'],
@@ -80,7 +92,8 @@ describe('crossfade', () => {
 
   it('says what to do when no system runs on the data folder, and ends with 3', async () => {
     const { err, code } = await run(['rollout', 'status', '--data', folder()]);
-    expect(err).toMatch(/Start one with: crossfade up/);
+    expect(err).toMatch(/got none\. Start one with: crossfade up, or name its folder with --data/);
+    expect(err).not.toContain('ENOENT');
     expect(code).toBe(3);
   });
 

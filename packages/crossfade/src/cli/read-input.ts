@@ -11,9 +11,11 @@ export async function readInput(file: string, bytesMax: number = inputBytesMax):
   try {
     bytes = await readFile(file);
   } catch (cause) {
+    // A folder opens and only then cannot be read: that error names no path.
+    const place = (cause as NodeJS.ErrnoException).path === undefined ? `${file}: ` : '';
     throw new CrossfadeError(
       'USAGE',
-      `Expected a file that can be read, got ${sentenceOf(cause)} Give the path of a YAML or JSON file; examples/ has some.`,
+      `Expected a file that can be read, got ${place}${sentenceOf(cause)} Give the path of a YAML or JSON file; examples/ has some.`,
       { cause },
     );
   }

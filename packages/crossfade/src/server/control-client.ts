@@ -198,9 +198,11 @@ export async function readControlAddress(dataFolder: string): Promise<ControlAdd
     if (typeof url !== 'string' || token === '') throw new Error('the files there are not complete');
     return { url, token };
   } catch (cause) {
+    // Not there: no system runs, or it runs on another folder. Anything else is worth its own words.
+    const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new CrossfadeError(
       'CONTROL_PLANE_UNREACHABLE',
-      `Expected a running system on the data folder ${dataFolder}, got none (${messageOf(cause)}). Start one with: crossfade up`,
+      `Expected a running system on the data folder ${dataFolder}, got none${isGone ? '' : ` (${messageOf(cause)})`}. Start one with: crossfade up, or name its folder with --data.`,
       { cause },
     );
   }
