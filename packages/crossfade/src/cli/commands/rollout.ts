@@ -11,6 +11,7 @@ import { resolveDataDir } from '../data-folder.ts';
 import { by, byLeaf, type ByOptions } from './by-leaf.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 import { deadLetterLines, historyText, rolloutsText, statusText } from './rollout-text.ts';
+import { isReceiptOpen, settledReceipt } from './settled-receipt.ts';
 
 interface MoreOptions extends ByOptions {
   readonly withoutPass?: boolean;
@@ -118,12 +119,17 @@ export function addRollout(program: Command, io: CommandIo): void {
       }
       const { withoutPass, stage, policy } = options;
       const client = await clientOf(options);
-      const status = await client.command(name, command, by(options, io), {
+      const told = await client.command(name, command, by(options, io), {
         ...(withoutPass === undefined ? {} : { withoutPass }),
         ...(stage === undefined ? {} : { stage }),
         ...(policy === undefined ? {} : { policy }),
       });
-      say(io, options.json === true, { json: status, text: statusText(status) });
+      if (command !== 'rollback') {
+        return say(io, options.json === true, { json: told, text: statusText(told) });
+      }
+      const status = await settledReceipt(told, () => client.rollout(name), systemClock);
+      const more = isReceiptOpen(status) ? `\n  how it goes on: crossfade rollout status ${name}` : '';
+      say(io, options.json === true, { json: status, text: statusText(status) + more });
     });
   }
   addReading(rollout, io, clientOf);
