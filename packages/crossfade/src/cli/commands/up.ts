@@ -11,6 +11,7 @@ import { warningMark } from '../processes/log.ts';
 import { startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
 import { defaultSystemConfig, parseSystemConfig, type SystemConfig } from '../system-config.ts';
 import { WarningDigest } from '../warning-digest.ts';
+import { engineHint } from './engine-hint.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 
 interface UpOptions extends CommonOptions {
@@ -43,7 +44,10 @@ export function addUp(program: Command, io: CommandIo): void {
         random: systemRandom,
         onEvent: eventTeller(io),
       });
-      say(io, options.json === true, { json: describe(system), text: greeting(system) });
+      say(io, options.json === true, {
+        json: describe(system),
+        text: greeting(system, engineHint(config.pipelines)),
+      });
       const signal = await stopAsked;
       io.err(`${signal} received; stopping. Once more to stop at once.`);
       process.once(signal, () => process.exit(exitCode.failed));
@@ -103,11 +107,12 @@ function describe(system: System): object {
   };
 }
 
-function greeting(system: System): string {
+function greeting(system: System, hint: string | null): string {
   const lines = [...system.children].map(([name, child]) => `  ${name.padEnd(16)} pid ${child.pid}`);
   return [
     `Crossfade is up. Speak Deepgram to ${system.gatewayUrl}/v1/listen`,
     ...lines,
+    ...(hint === null ? [] : [hint]),
     `Data and logs: ${system.dataDir}. Stop with Ctrl-C.`,
   ].join('\n');
 }

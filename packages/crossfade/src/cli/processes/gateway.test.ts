@@ -30,6 +30,13 @@ describe("the gateway's upstreams", () => {
     ]);
   });
 
+  it('take the models that their pipeline was given, so that a name of another engine is left out', () => {
+    const pipelines = config.pipelines.map((each) => ({ ...each, engines: ['pocketsphinx' as const] }));
+    const env = { VENDOR_KEY: 'secret' };
+    expect(upstreamsOf({ ...config, pipelines }, addresses, env)[0]?.models).toEqual(['pocketsphinx']);
+    expect(upstreamsOf(config, addresses, env)[0]?.models).toContain('tone');
+  });
+
   it('say which environment variable lacks a key', () => {
     expect(() => upstreamsOf(config, addresses, {})).toThrow(/environment variable VENDOR_KEY/);
   });

@@ -137,10 +137,10 @@ export function upstreamsOf(
   addresses: Addresses,
   env: NodeJS.ProcessEnv,
 ): readonly Upstream[] {
-  const own = config.pipelines.map(({ name }) => ({
+  const own = config.pipelines.map(({ name, engines = engineNames }) => ({
     name,
     url: `ws://127.0.0.1:${addresses.pipelinePorts[name]}/v1/listen`,
-    models: engineNames,
+    models: engines,
   }));
   const outside = config.upstreams.map(({ name, url, keyFromEnv, tiles, query, headers = {} }) => ({
     name,
