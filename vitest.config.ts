@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
  * `isolate: false`: test files share a worker, five times faster on two cores, and it keeps module-level state out
  * of the code. `npm test` leaves the slow suites to `npm run test:all`, which sets CROSSFADE_SUITE.
  */
+// Suites that do nothing but compute have a step of their own: beside them, what must keep real time would be late.
+const computing = ['test/sim/*.long.test.ts', 'packages/*/src/analysis/simulate/*.long.test.ts'];
 const slow = ['packages/*/src/**/*.{native,long}.test.ts', 'test/**/*.{native,long}.test.ts'];
 const fast = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'];
 const suite = process.env['CROSSFADE_SUITE'] ?? 'any';
@@ -15,8 +17,13 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions }, noExternal: [/^@crossfade\//] },
   test: {
-    include: suite === 'slow' ? slow : fast,
-    exclude: ['**/node_modules/**', '**/dist/**', ...(suite === 'fast' ? slow : [])],
+    include: { fast, slow, computing, any: fast }[suite] ?? fast,
+    exclude: [
+      '**/node_modules/**',
+      '**/dist/**',
+      ...(suite === 'fast' ? slow : []),
+      ...(suite === 'slow' ? computing : []),
+    ],
     isolate: false,
     // Two cores: more workers would only wait for each other, and tests of real processes suffer first.
     maxWorkers: 2,

@@ -1,8 +1,8 @@
 /**
  * Runs test steps one after the other and closes with one line, `N passed, N failed`, over all of them.
  *
- *   tsx scripts/test.ts fast              what `npm test` runs
- *   tsx scripts/test.ts fast slow demo    what `npm run test:all` runs
+ *   tsx scripts/test.ts fast                             what `npm test` runs
+ *   tsx scripts/test.ts check fast slow computing demo   what `npm run test:all` runs
  *
  * A skipped test fails the run unless test/known-skips.json names it with its reason, so that nothing falls silent.
  */
@@ -28,7 +28,7 @@ function single(name: string, problems: readonly string[]): TestCount {
   };
 }
 
-async function vitest(suite: 'fast' | 'slow'): Promise<TestCount> {
+async function vitest(suite: 'fast' | 'slow' | 'computing'): Promise<TestCount> {
   const reportPath = `${root}test-output/${suite}.json`;
   rmSync(reportPath, { force: true });
   const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`];
@@ -68,6 +68,7 @@ const steps: Readonly<Record<string, () => Promise<TestCount>>> = {
   check,
   fast: () => vitest('fast'),
   slow: () => vitest('slow'),
+  computing: () => vitest('computing'),
   demo,
 };
 
