@@ -7,6 +7,9 @@ import type { SessionRecord, SessionSignal } from '../transcript/session-record.
 
 const hourMs = 3_600_000;
 
+/** Seconds that are remembered before old ones are looked for: an hour of them, twice. */
+const endSecondsMax = 7_200;
+
 /** Ends of an epoch before a gap between them is expected of anything. */
 const endsForGapMin = 10;
 
@@ -63,12 +66,21 @@ export class Reading {
     if (arm === 'candidate') {
       const second = Math.floor(endedAtMs / 1_000);
       this.#endsBySecond.set(second, (this.#endsBySecond.get(second) ?? 0) + 1);
+      if (this.#endsBySecond.size > endSecondsMax) this.#forgetEnds(receivedAtMs);
     }
     if (this.#ends === null || epoch > this.#ends.epoch)
       this.#ends = { epoch, sinceMs: endedAtMs, control: 0 };
     if (epoch === this.#ends.epoch && arm === 'control')
       this.#ends = { ...this.#ends, control: this.#ends.control + 1 };
     this.#newestEndMs = Math.max(this.#newestEndMs ?? 0, endedAtMs);
+  }
+
+  /** Ends older than an hour, also while nobody asks for a rate: a paused rollout is read for weeks. */
+  #forgetEnds(nowMs: number): void {
+    const oldest = Math.floor((nowMs - hourMs) / 1_000);
+    for (const second of this.#endsBySecond.keys()) {
+      if (second < oldest) this.#endsBySecond.delete(second);
+    }
   }
 
   addSignal({ kind, failed = false, rollout, ...signal }: SessionSignal, receivedAtMs: number): void {
@@ -92,8 +104,8 @@ export class Reading {
     let count = 0;
     for (const [second, ended] of this.#endsBySecond) {
       if (second >= from) count += ended;
-      else if (second < Math.floor((nowMs - hourMs) / 1_000)) this.#endsBySecond.delete(second);
     }
+    this.#forgetEnds(nowMs);
     return (count * hourMs) / windowMs;
   }
 

@@ -154,7 +154,8 @@ function budgetOnLeaving(
 }
 
 function alarmed(state: RolloutState, event: EventOf<'alarmed'>): Partial<RolloutState> {
-  const budget = state.budget === null ? null : { ...state.budget, alarmedAt: event.harmed };
+  const budget =
+    state.budget === null ? null : { ...state.budget, alarmedAt: event.harmed, alarmedAtMs: event.atMs };
   if (state.phase !== 'running') return { budget };
   return { budget, phase: 'paused', bake: stopped(state, 'paused', event.reason) };
 }

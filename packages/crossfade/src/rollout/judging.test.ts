@@ -301,3 +301,22 @@ describe('the advance rule', () => {
     expect(subject.judge('fail')).toEqual(['judged', 'rollback-started']);
   });
 });
+
+describe('users who did not get all', () => {
+  const alarm = (harmed: number) => ({ alarm: { harmed, sentence: `${harmed} sessions did not get all.` } });
+
+  test('pause a rollout that runs, and page again only when they doubled or a quarter of an hour passed', () => {
+    const subject = subjectIn('running');
+    const said: number[] = [];
+    for (let second = 1; second <= 1_000; second++) {
+      subject.nowMs += 1_000;
+      const types = subject.judge('inconclusive', alarm(second));
+      if (types.includes('alarmed')) said.push(second);
+    }
+
+    expect(subject.current.phase).toBe('paused');
+    expect(said).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
+    subject.nowMs += 900_000;
+    expect(subject.judge('inconclusive', alarm(1_001))).toContain('alarmed');
+  });
+});

@@ -66,10 +66,19 @@ function verdictOf({ verdict }: Judgement): string {
   return verdict.verdict;
 }
 
-/** Users who did not get all are an alarm of their own, once for each session more. Whatever the verdict. */
+/** After an alarm more harm of the same kind pages again after this time, or sooner when it doubled. */
+const alarmAgainMs = 900_000;
+
+/**
+ * Users who did not get all are an alarm of their own, whatever the verdict. It pauses a rollout that runs, with any
+ * session more; one that stands already only says it again when it grew much, or a while later.
+ */
 function raiseAlarm(draft: DecisionDraft, { alarm }: Judgement): boolean {
-  const { budget } = draft.state;
+  const { state, nowMs } = draft;
+  const { budget, phase } = state;
   if (alarm === undefined || budget === null || alarm.harmed <= budget.alarmedAt) return false;
+  const isSoon = nowMs - (budget.alarmedAtMs ?? -Infinity) < alarmAgainMs;
+  if (phase !== 'running' && isSoon && alarm.harmed < 2 * budget.alarmedAt) return false;
   draft.emit({ type: 'alarmed', harmed: alarm.harmed }, alarm.sentence);
   return true;
 }

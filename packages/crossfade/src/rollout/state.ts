@@ -66,6 +66,8 @@ export interface Budget {
   readonly proven: readonly ProvenGate[];
   /** Sessions whose users did not get all, as of the last alarm. */
   readonly alarmedAt: number;
+  /** When that was; absent: there was none. */
+  readonly alarmedAtMs?: number;
 }
 
 export interface ProvenGate {
