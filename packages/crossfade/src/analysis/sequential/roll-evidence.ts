@@ -60,7 +60,10 @@ interface Weighted {
   readonly lnLimitWeight: number;
 }
 
-/** ln weights of the metrics: 0.8 over comparisons, 0.2 over limits; all of it over limits without a control. */
+/**
+ * ln weights of the metrics: 0.8 over comparisons, 0.2 over limits; all of it over limits without a control. Two averages,
+ * each an e-process over the whole rollout: who reads both, by stage, is bounded by 2 alpha.
+ */
 function metricWeights(sources: readonly EvidenceSource[], hasRandomControl: boolean): readonly Weighted[] {
   const metrics = sources.flatMap(({ setups }) => setups.map(({ metric }) => metric));
   const counted = metrics.map((metric) => ({
