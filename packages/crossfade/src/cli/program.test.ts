@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { run } from './command-io.fixture.ts';
 
+const example = new URL('../../../../examples/plan.yaml', import.meta.url).pathname;
 const folders: string[] = [];
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'crossfade-cli-'));
@@ -128,6 +129,11 @@ describe('crossfade', () => {
     expect(error.mistakes.map(({ path }) => path)).toEqual(['name', 'control', 'candidate', 'stages']);
     writeFileSync(file, 'stages: [');
     expect((await run(['plan', 'validate', file])).err).toMatch(/plan\.yaml: expected YAML or JSON/);
+  });
+
+  it('refuses a regression that is none before it says that it simulates', async () => {
+    const { err, code } = await run(['simulate', example, '--regression', 'garbage']);
+    expect([code, err]).toEqual([2, expect.stringMatching(/^crossfade: Expected a regression such as/)]);
   });
 
   it('refuses a malformed system configuration before anything is started', async () => {

@@ -1,7 +1,8 @@
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
 import type { AcceptanceEvidence } from '../rollout/commands.ts';
-import type { RolloutEvent } from '../rollout/events.ts';
+import type { PlanChange, RolloutEvent } from '../rollout/events.ts';
+import { changeWords } from '../rollout/plan-words.ts';
 import type { Position } from '../rollout/state.ts';
 
 /** What happened, in one sentence, for the audit and for notifications. */
@@ -84,9 +85,11 @@ function shareText({ shareBuckets }: Position): string {
 /** Values of a diff longer than this are named, not shown. */
 const valueCharsMax = 60;
 
-function changeText({ path, before, after }: { path: string; before: unknown; after: unknown }): string {
-  const [from, to] = [JSON.stringify(before), JSON.stringify(after)];
-  return from.length + to.length > 2 * valueCharsMax ? `${path} changed` : `${path} ${from} → ${to}`;
+function changeText(change: PlanChange): string {
+  const { path, before, after } = changeWords(change);
+  return before.length + after.length > 2 * valueCharsMax
+    ? `${path} changed`
+    : `${path} ${before} → ${after}`;
 }
 
 function count(n: number, noun: string): string {

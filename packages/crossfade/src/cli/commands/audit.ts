@@ -67,5 +67,8 @@ function auditText({ ok, records, rollouts, head, damage }: AuditReport): string
     head === null
       ? ''
       : ` Note the last one elsewhere, and a log written anew is found too: --expect ${head.sequence}:${head.hash}`;
-  return `All ${records} records of ${rollouts} rollouts are as they were written.${last}`;
+  const of = `of ${rollouts} ${rollouts === 1 ? 'rollout' : 'rollouts'}`;
+  return records === 1
+    ? `The one record ${of} is as it was written.${last}`
+    : `All ${records} records ${of} are as they were written.${last}`;
 }

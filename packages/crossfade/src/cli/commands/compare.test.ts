@@ -73,6 +73,8 @@ describe('crossfade compare and crossfade explain', () => {
       candidate: 0,
     });
 
+    const { out: history } = await run(['rollout', 'history', 'streaming-2', '--data', folder]);
+    expect(history).toMatch(/: Verdict fail: [^(\n]*(\([^(\n]*\)[^(\n]*)*\.$/m);
     const explained = await run(['explain', 'streaming-2', '--data', folder]);
     expect(explained.code).toBe(0);
     expect(explained.out).toContain('Judged again from the log: the same.');

@@ -1,5 +1,6 @@
 import { formatDurationMs } from '@crossfade/sdk/core/units';
 import type { PlanChange } from '../../rollout/events.ts';
+import { changeWords } from '../../rollout/plan-words.ts';
 import type { FreezeWindow, Plan } from '../../rollout/plan.ts';
 import { shareText } from './rollout-text.ts';
 
@@ -49,7 +50,7 @@ function stageLines({ stages }: Plan): readonly string[] {
     const more = [
       `bake ${formatDurationMs(stage.bakeMs)}`,
       `at most ${formatDurationMs(stage.longestBakeMs)}`,
-      `${stage.minSessionsPerHour} sessions an hour`,
+      `${stage.minSessionsPerHour} ${stage.minSessionsPerHour === 1 ? 'session' : 'sessions'} an hour`,
       ...(stage.approval ? ['a person approves'] : []),
     ];
     return `  ${stage.name.padEnd(13)} ${who.join(', ')}; ${more.join(', ')}`;
@@ -72,10 +73,10 @@ const shownChars = 60;
 
 /** Where two plans differ, a line each, and what revising would mean. */
 export function diffText(changes: readonly PlanChange[], meaning: string): string {
-  const shown = (value: unknown): string => {
-    const text = JSON.stringify(value) ?? 'nothing';
-    return text.length > shownChars ? `${text.slice(0, shownChars)}… (${text.length} characters)` : text;
-  };
-  const lines = changes.map(({ path, before, after }) => `  ${path}: ${shown(before)} → ${shown(after)}`);
+  const shown = (text: string): string =>
+    text.length > shownChars ? `${text.slice(0, shownChars)}… (${text.length} characters)` : text;
+  const lines = changes
+    .map(changeWords)
+    .map(({ path, before, after }) => `  ${path}: ${shown(before)} → ${shown(after)}`);
   return [meaning, ...lines].join('\n');
 }

@@ -80,7 +80,8 @@ export function historyText(events: readonly HistoryEntry[]): string {
       [
         `${String(sequence).padStart(4)}  ${new Date(atMs).toISOString()}  ${type.padEnd(18)}`,
         `${actor}: ${text}`,
-        `(${reason})`,
+        // The reason of a verdict is its sentence.
+        ...(text.includes(reason) ? [] : [`(${reason})`]),
       ].join('  '),
     )
     .join('\n');

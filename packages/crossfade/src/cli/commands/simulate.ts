@@ -47,6 +47,7 @@ export function addSimulate(program: Command, io: CommandIo): void {
     )
     .action(async (file: string, options: SimulateOptions) => {
       const { simulatePlan } = await import('../../analysis/simulate/simulate-plan.ts');
+      const { parseRegression } = await import('../../analysis/simulate/regression.ts');
       const plan = await readPlan(file);
       const stages = plan.stages
         .filter(({ shareBuckets }) => shareBuckets > 0)
@@ -62,6 +63,8 @@ export function addSimulate(program: Command, io: CommandIo): void {
       }
       const regressions =
         options.regression.length === 0 ? ['finalization-latency +25%'] : options.regression;
+      // Refuses what it cannot read before the long work is announced.
+      for (const text of regressions) parseRegression(text);
       io.err(`Simulating ${options.runs} canaries of each kind; this takes a while.`);
       const { sessionsPerHour, runs, seed, alpha = plan.alpha } = options;
       const report = simulatePlan({ stages, sessionsPerHour, regressions, runs, seed, alpha });
