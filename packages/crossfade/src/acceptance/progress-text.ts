@@ -1,6 +1,6 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
-import { groupThousands } from '../analysis/metric-spec.ts';
+import { countText } from '../analysis/metric-spec.ts';
 import type { RunPlan } from './plan.ts';
 import type { Profile } from './profile.ts';
 import type { Progress } from './acceptance-options.ts';
@@ -9,10 +9,13 @@ import type { Target } from './target.ts';
 /** What will be done and how long it takes, said before it starts. */
 export function planText(plan: RunPlan, profile: Profile, target: Target): string {
   const system = target.system === 'direct' ? 'direct' : 'behind the gateway';
-  const count = (batches: readonly { readonly count: number }[]): string =>
-    groupThousands(batches.reduce((sum, batch) => sum + batch.count, 0));
+  const count = (batches: readonly { readonly count: number }[], units: string): string =>
+    countText(
+      batches.reduce((sum, batch) => sum + batch.count, 0),
+      units,
+    );
   const names = [...plan.sessions, ...plan.trials].map(({ scenario }) => scenario.name);
-  const first = `Testing ${target.name}, ${system}: ${count(plan.sessions)} sessions and ${count(plan.trials)} faults of ${new Set(names).size} scenarios; about ${formatDurationMs(plan.expectedMs)}, at most ${formatDurationMs(profile.limitMs)}.`;
+  const first = `Testing ${target.name}, ${system}: ${count(plan.sessions, 'sessions')} and ${count(plan.trials, 'faults')} of ${countText(new Set(names).size, 'scenarios')}; about ${formatDurationMs(plan.expectedMs)}, at most ${formatDurationMs(profile.limitMs)}.`;
   const rest = plan.notRun.map(({ scenario, why }) => `Not run: ${scenario}, because ${why}.`);
   return [first, ...rest].join('\n');
 }

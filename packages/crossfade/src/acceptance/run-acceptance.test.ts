@@ -211,6 +211,27 @@ describe.concurrent('a target that cannot be tested', () => {
     expect(report.sentence).toContain('the control run heard no word of 2. Check that the target recognizes');
   });
 
+  it("is said so when a session of the control run broke: what it did not hear is nobody else's error", async ({
+    onTestFinished,
+  }) => {
+    const speak: Voice['speak'] = (text) => ({
+      samples: new Int16Array(8_000),
+      words: [{ text, start: 0, end: 8_000 }],
+    });
+    const probe = new SpeechProbe([{ name: 'test', sampleRate: 16_000, speak }], ['hello', 'goodbye']);
+    let sessions = 0;
+    const url = await serve(onTestFinished, {
+      onStop: (socket) => {
+        sessions += 1;
+        if (sessions === 1) socket.send('{"type":"Metadata"}');
+        socket.close(sessions === 1 ? 1000 : 1011);
+      },
+    });
+    const report = await acceptRemote(url, { probe });
+    expect(report.result).toBe('could-not-run');
+    expect(report.sentence).toContain('a session of the control run broke: The connection closed with 1011');
+  });
+
   it('is said so when it speaks another protocol', async ({ onTestFinished }) => {
     const report = await acceptRemote(
       await serve(onTestFinished, { onAudio: (socket) => socket.send('hello') }),

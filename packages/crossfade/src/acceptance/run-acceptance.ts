@@ -154,7 +154,10 @@ class AcceptanceRun {
     let done = 0;
     await inLanes(controls.values(), Math.min(profile.lanes, controls.length), async (speech) => {
       this.#stopper.signal.throwIfAborted();
-      const { texts } = await this.#speak(controlOf(speech, done));
+      const { texts, problem } = await this.#speak(controlOf(speech, done));
+      // What such a session did not hear would be taken for the recognizer's error, and losses for none.
+      if (problem !== null) this.#stop(`a session of the control run broke: ${problem.reason}`);
+      this.#stopper.signal.throwIfAborted();
       probe.learn?.(
         speech,
         texts.filter(({ isFinal }) => isFinal),

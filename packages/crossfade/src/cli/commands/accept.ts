@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { systemClock } from '@crossfade/sdk/core/clock';
@@ -125,9 +126,11 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const { scenariosOf } = await import('./accept-scenarios.ts');
   const requirement = await requirementOf(options);
   await checkOutputs(options);
-  const base: Profile = profiles[options.profile];
-  const asked = options.sessions === undefined ? base : { ...base, lanes: options.sessions };
   const engine = options.pipeline === undefined ? null : await referenceEngine(options);
+  const base: Profile = profiles[options.profile];
+  // A recognizer of speech takes one session a core, and refuses others.
+  const lanes = options.sessions ?? (engine === 'pocketsphinx' ? availableParallelism() : base.lanes);
+  const asked = { ...base, lanes };
   const { probe, profile: spoken } = await openProbe(options, asked);
   const { scenarios, profile } = await scenariosOf(options.scenario ?? [], spoken);
   const query = queryOf(options.query ?? []);
