@@ -35,10 +35,15 @@ export function say(io: CommandIo, json: boolean, answer: Answer): void {
   io.exit(answer.code ?? exitCode.ok);
 }
 
+/** What every complaint begins with; red for eyes, plain in a file or a pipe, in CI too. */
+export function complaint(): string {
+  return pc.createColors(pc.isColorSupported && Boolean(process.stderr.isTTY)).red('crossfade:');
+}
+
 /** One sentence on stderr, the error as an object on stdout with --json, and the exit code it deserves. */
 export function complain(io: CommandIo, json: boolean, error: unknown): void {
   const sentence = sentenceOf(error);
-  io.err(`${pc.red('crossfade:')} ${sentence}`);
+  io.err(`${complaint()} ${sentence}`);
   const mistakes = mistakesIn(error);
   for (const { path, expected, got } of mistakes.slice(1))
     io.err(`  ${path}: expected ${expected}, got ${got}`);

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import pc from 'picocolors';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { CrossfadeError, hasCode, messageOf } from '@crossfade/sdk/core/errors';
 import { systemRandom } from '@crossfade/sdk/core/random';
@@ -18,7 +17,7 @@ import {
 import type { AcceptanceOptions } from '../../acceptance/acceptance-options.ts';
 import { brokenDrivers, brokenTarget, remoteTarget, type Target } from '../../acceptance/target.ts';
 import type { Drivers } from '../../acceptance/driver.ts';
-import { type CommandIo, complain } from '../command-io.ts';
+import { type CommandIo, complain, complaint } from '../command-io.ts';
 import { exitCode, type ExitCode, exitCodeOf } from '../exit-code.ts';
 import { version } from '../version.ts';
 import { asksForReport, checkOutputs, writeReports } from './accept-outputs.ts';
@@ -193,7 +192,7 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
 async function show(report: AcceptanceReport, options: AcceptOptions, io: CommandIo): Promise<void> {
   const isWritten = asksForReport(options);
   if (report.result === 'could-not-run') {
-    io.err(`${pc.red('crossfade:')} ${report.sentence}${isWritten ? ' The report is partial.' : ''}`);
+    io.err(`${complaint()} ${report.sentence}${isWritten ? ' The report is partial.' : ''}`);
   }
   if (options.json === true) io.out(JSON.stringify(report));
   else if (report.result !== 'could-not-run') {
