@@ -1,7 +1,8 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { SessionSignal } from '../transcript/session-record.ts';
+import { openedStores } from './opened-stores.fixture.ts';
 import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
 
 const event: NewEvent = { type: 'judged', payload: '{}' };
@@ -23,17 +24,7 @@ export function describeForgetting(
   openRollouts: (clock: Clock) => Promise<RolloutStore>,
   openSessions: () => Promise<SessionStore>,
 ): void {
-  const stores: { close(): Promise<void> }[] = [];
-  const opened = async <Store extends RolloutStore | SessionStore>(
-    opening: Promise<Store>,
-  ): Promise<Store> => {
-    const store = await opening;
-    stores.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    await Promise.all(stores.splice(0).map((store) => store.close()));
-  });
+  const opened = openedStores();
 
   describe(`${name}: what is forgotten`, () => {
     test('what was sent or dropped long ago is forgotten, a few at a time; what waits or is dead stays', async () => {

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { recordOf } from '../analysis/record.fixture.ts';
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
 import { appendEventsMax, genesisHash, hashOf, payloadCharsMax } from './chain.ts';
+import { openedStores } from './opened-stores.fixture.ts';
 import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
 
 const event = (n: number): NewEvent => ({
@@ -17,15 +18,8 @@ const item = (id: string, target = 'log'): OutboxItem => ({
 
 /** What every rollout store promises; each adapter runs it. */
 export function describeRolloutStore(name: string, open: () => Promise<RolloutStore>): void {
-  const opened: RolloutStore[] = [];
-  const openStore = async () => {
-    const store = await open();
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((store) => store.close()));
-  });
+  const opened = openedStores();
+  const openStore = () => opened(open());
 
   describe(`${name}: append and read`, () => {
     test('what was appended is read back as it was, numbered without gaps, in order', async () => {
@@ -235,15 +229,8 @@ function sessionOf(id: string, rollout?: string): SessionRecord {
 
 /** What every session store promises; each adapter runs it. */
 export function describeSessionStore(name: string, open: () => Promise<SessionStore>): void {
-  const opened: SessionStore[] = [];
-  const openStore = async () => {
-    const store = await open();
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((store) => store.close()));
-  });
+  const opened = openedStores();
+  const openStore = () => opened(open());
 
   describe(`${name}: sessions`, () => {
     test('a session is stored exactly once: a repeat changes nothing and answers false', async () => {

@@ -1,19 +1,13 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { recordOf } from '../analysis/record.fixture.ts';
 import type { SessionRecord } from '../transcript/session-record.ts';
+import { openedStores } from './opened-stores.fixture.ts';
 import type { SessionStore } from './store.ts';
 
 /** What every session store promises of the usage of users; each adapter runs it. */
 export function describeUsage(name: string, open: () => Promise<SessionStore>): void {
-  const opened: SessionStore[] = [];
-  const openStore = async () => {
-    const store = await open();
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((store) => store.close()));
-  });
+  const opened = openedStores();
+  const openStore = () => opened(open());
 
   describe(`${name}: usage`, () => {
     const dayMs = 86_400_000;
