@@ -2,7 +2,7 @@ import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { Verdict } from '../analysis/verdict.ts';
 import type { AcceptanceEvidence } from '../rollout/commands.ts';
 import type { Phase, Waiver } from '../rollout/state.ts';
-import type { ReceiptSession } from '../rollout/receipt.ts';
+import type { Pauses, ReceiptSession } from '../rollout/receipt.ts';
 
 /** Where a rollout stands: plain data, the same in process, over HTTP and in `--json`. */
 export interface RolloutStatus {
@@ -76,6 +76,9 @@ export interface ReceiptStatus {
   readonly unreported: readonly string[];
   readonly sessions: readonly ReceiptSession[];
   readonly samplesLost: number;
+  readonly duplicateEntries: number;
+  /** Of the sessions that were moved and have shown something since; null: none. */
+  readonly pauses: Pauses | null;
   readonly completedAtMs: number | null;
 }
 

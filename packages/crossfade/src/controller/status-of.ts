@@ -90,6 +90,8 @@ function receiptStatus(state: RolloutState, nowMs: number): ReceiptStatus | null
     unreported,
     sessions,
     samplesLost,
+    duplicateEntries: receipt.duplicateEntries,
+    pauses: receipt.pauses,
     completedAtMs: receipt.finishedAtMs,
   };
 }

@@ -247,6 +247,22 @@ describe('ControlLink', () => {
     });
   });
 
+  it('makes few reports of sessions that leave one by one, and the last says all', async () => {
+    const server = new ScriptedServer(() => []);
+    const gateway = await startGateway({ port: await server.listen(), token: 't' });
+    const left = { outcome: 'migrated', samplesLost: 0 } as const;
+    const sessions: { readonly sessionId: string; readonly outcome: 'migrated'; readonly samplesLost: 0 }[] =
+      [];
+    for (let count = 0; count < 40; count++) {
+      sessions.push({ sessionId: `s-${count}`, ...left });
+      gateway.link.reportDrain('d', { sessions: [...sessions], done: count === 39 });
+      await new Promise<void>((resolve) => void systemClock.after(5, resolve));
+    }
+    await vi.waitFor(() => expect(server.posts.at(-1)?.body).toContain('"done":true'), soon);
+    expect(server.posts.at(-1)?.body).toContain('s-0');
+    expect(server.posts.length).toBeLessThan(20);
+  });
+
   it('keeps trying with a wrong token, and says why', async () => {
     const plane = await startPlane();
     const gateway = await startGateway({ port: plane.port, token: 'wrong' });

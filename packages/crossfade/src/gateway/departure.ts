@@ -6,6 +6,7 @@ export class Departure {
   readonly order: Drain;
   #outcome: DrainOutcome;
   #moveBeforeMs: number | null = null;
+  #pauseMs: number | null = null;
 
   constructor(order: Drain, outcome: DrainOutcome) {
     this.order = order;
@@ -24,6 +25,19 @@ export class Departure {
   /** A boundary is reached, or `nowMs` is late enough. */
   mustMove(nowMs: number): boolean {
     return this.#moveBeforeMs !== null && nowMs >= this.#moveBeforeMs;
+  }
+
+  /** How long its user saw nothing new after the move; null: not moved, or nothing was shown yet. */
+  get pauseMs(): number | null {
+    return this.#pauseMs;
+  }
+
+  /** Something was shown after a pause. Answers whether it is the first after the move. */
+  shownAfter(pauseMs: number): boolean {
+    const isMoved = this.#outcome === 'migrated' || this.#outcome === 'cut';
+    if (!isMoved || this.#pauseMs !== null) return false;
+    this.#pauseMs = pauseMs;
+    return true;
   }
 
   settle(outcome: DrainOutcome): void {

@@ -1,79 +1,99 @@
 /** Carries out orders to leave a candidate, and says what became of each session that was open. */
 import type { Drain } from '@crossfade/sdk/flags/ruleset';
-import type { DrainOutcome, SessionRecord } from '../transcript/session-record.ts';
+import type { SessionRecord } from '../transcript/session-record.ts';
+import type { DrainedSession } from '../wire/control.ts';
 import type { LiveSession } from './live-session.ts';
 
 export interface DrainProgress {
-  readonly sessions: readonly {
-    readonly sessionId: string;
-    readonly outcome: DrainOutcome;
-    readonly samplesLost: number;
-  }[];
+  readonly sessions: readonly DrainedSession[];
   /** No session of the candidate is left on it. */
   readonly done: boolean;
 }
 
+interface RunningDrain {
+  readonly order: Drain;
+  /** Sessions that are not over: what they lost, if anything, is known at their end. */
+  readonly running: Map<string, LiveSession>;
+  readonly outcomes: Map<string, DrainedSession>;
+  /** Whether the ruleset still has the order. */
+  isListed: boolean;
+}
+
 export class Drains {
   readonly #report: (drainId: string, progress: DrainProgress) => void;
-  readonly #drains = new Map<
-    string,
-    {
-      readonly order: Drain;
-      readonly open: Map<string, LiveSession>;
-      readonly outcomes: Map<string, { outcome: DrainOutcome; samplesLost: number }>;
-    }
-  >();
+  readonly #drains = new Map<string, RunningDrain>();
 
   constructor(report: (drainId: string, progress: DrainProgress) => void) {
     this.#report = report;
   }
 
-  /** Takes the orders of a ruleset. One that is known changes nothing; one that is gone is forgotten. */
+  /**
+   * Takes the orders of a ruleset. One that is known changes nothing. One that is gone takes no more sessions, and is
+   * forgotten when those it has are over: a receipt is closed when all have moved, and their ends complete it.
+   */
   apply(orders: readonly Drain[], sessions: Iterable<LiveSession>): void {
     const current = new Set(orders.map((order) => order.id));
-    for (const id of this.#drains.keys()) if (!current.has(id)) this.#drains.delete(id);
+    for (const [id, drain] of this.#drains) {
+      drain.isListed = current.has(id);
+      this.#forgetIfOver(id, drain);
+    }
     for (const order of orders) {
       if (this.#drains.has(order.id)) continue;
-      const drain = { order, open: new Map<string, LiveSession>(), outcomes: new Map() };
+      const drain = { order, running: new Map(), outcomes: new Map(), isListed: true };
       this.#drains.set(order.id, drain);
-      for (const session of sessions) if (concerns(order, session)) this.#begin(order, session);
-      this.#say(order.id);
+      for (const session of sessions) if (concerns(order, session)) this.#begin(drain, session);
+      this.#say(drain);
     }
   }
 
   /** A session that an evaluator with an older ruleset still put on the candidate, or that a restart brought back. */
   joined(session: LiveSession): void {
-    for (const { order } of this.#drains.values()) {
-      if (!concerns(order, session)) continue;
-      this.#begin(order, session);
-      this.#say(order.id);
+    for (const drain of this.#drains.values()) {
+      if (!drain.isListed || !concerns(drain.order, session)) continue;
+      this.#begin(drain, session);
+      this.#say(drain);
     }
   }
 
-  /** A session moved or ended. `record` is there when it ended. */
+  /** A session moved, showed something after it, or ended. `record` is there when it ended. */
   progressed(session: LiveSession, record: SessionRecord | null): void {
     const departure = session.departure;
     const id = departure?.order.id;
     const drain = id === undefined ? undefined : this.#drains.get(id);
-    if (id === undefined || departure === null || drain === undefined) return;
-    const lost = record === null ? 0 : record.user.samplesOffered - record.user.samplesCovered;
-    drain.outcomes.set(session.sessionId, { outcome: departure.outcome, samplesLost: lost });
-    if (session.phase === 'ended') drain.open.delete(session.sessionId);
-    this.#say(id);
+    if (id === undefined || drain === undefined) return;
+    drain.outcomes.set(session.sessionId, drainedSession(session, record));
+    if (session.phase === 'ended') drain.running.delete(session.sessionId);
+    this.#say(drain);
+    this.#forgetIfOver(id, drain);
   }
 
-  #begin(order: Drain, session: LiveSession): void {
-    const drain = this.#drains.get(order.id)!;
-    drain.open.set(session.sessionId, session);
-    session.leave(order);
-    drain.outcomes.set(session.sessionId, { outcome: session.departure?.outcome ?? 'open', samplesLost: 0 });
+  #begin(drain: RunningDrain, session: LiveSession): void {
+    drain.running.set(session.sessionId, session);
+    session.leave(drain.order);
+    drain.outcomes.set(session.sessionId, drainedSession(session, null));
   }
 
-  #say(id: string): void {
-    const { outcomes } = this.#drains.get(id)!;
-    const sessions = [...outcomes].map(([sessionId, outcome]) => ({ sessionId, ...outcome }));
-    this.#report(id, { sessions, done: sessions.every((session) => session.outcome !== 'open') });
+  #say({ order, outcomes }: RunningDrain): void {
+    const sessions = [...outcomes.values()];
+    this.#report(order.id, { sessions, done: sessions.every(({ outcome }) => outcome !== 'open') });
   }
+
+  #forgetIfOver(id: string, { isListed, running }: RunningDrain): void {
+    // A harder order takes its sessions over; the milder one waits for none of them.
+    const waits = [...running.values()].some((session) => session.departure?.order.id === id);
+    if (!isListed && !waits) this.#drains.delete(id);
+  }
+}
+
+function drainedSession({ sessionId, departure }: LiveSession, record: SessionRecord | null): DrainedSession {
+  const pauseMs = departure?.pauseMs ?? null;
+  return {
+    sessionId,
+    outcome: departure?.outcome ?? 'open',
+    samplesLost: record === null ? 0 : record.user.samplesOffered - record.user.samplesCovered,
+    duplicateEntries: record === null ? 0 : record.user.duplicateEntries,
+    ...(pauseMs === null ? {} : { pauseMs }),
+  };
 }
 
 function concerns(order: Drain, session: LiveSession): boolean {

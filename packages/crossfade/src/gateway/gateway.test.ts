@@ -277,12 +277,42 @@ describe('a rollback with sessions open', () => {
         Array.from({ length: 10 }, () => expected),
       );
       expect(last.sessions.every((session) => session.samplesLost === 0)).toBe(true);
+      for (const { duplicateEntries } of last.sessions) expect(duplicateEntries).toBe(0);
+      for (const { pauseMs } of last.sessions) {
+        if (policy === 'finish') expect(pauseMs).toBeUndefined();
+        else expect(pauseMs).toBeGreaterThanOrEqual(0);
+      }
       const record = await test.nextRecord();
       expect(record.drain).toEqual({ id: 'drain-1', policy, outcome: expected });
       // To be taken away is no fault of the candidate's.
       expect(record.pipeline).toMatchObject({ failed: false, orphans: 0 });
     },
   );
+
+  test('says what a moved session lost at its end, though the rollback was over when all had moved', async () => {
+    const control = await upstream({ keepsTail: true });
+    const candidate = await upstream();
+    const upstreams = [
+      { name: 'control', url: control.url },
+      { name: 'next', url: candidate.url },
+    ];
+    const test = await gateway({ upstreams, candidate: 'next', limits: { finishMs: 300 } });
+    const client = await openStockClient(test.url());
+    client.send(audioOf(0, 14));
+    await client.heard('w7');
+    test.gateway.applyDrains([{ ...order, policy: 'cut' }]);
+    expect(test.drainReports.at(-1)).toMatchObject({ done: true, sessions: [{ outcome: 'cut' }] });
+    test.gateway.applyDrains([]);
+    await control.close();
+    client.send(audioOf(14, 6));
+    client.say('CloseStream');
+    await client.closed;
+    const { user } = await test.nextRecord();
+    const lost = user.samplesOffered - user.samplesCovered;
+    expect(lost).toBeGreaterThan(0);
+    expect(test.drainReports.at(-1)?.sessions).toMatchObject([{ outcome: 'cut', samplesLost: lost }]);
+    expect(test.gateway.stats().sessions).toBe(0);
+  });
 });
 
 describe('a gateway that dies', () => {

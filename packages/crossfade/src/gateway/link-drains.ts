@@ -11,6 +11,8 @@ export interface GatewayDrainReport {
 
 /** An idle loop looks again after this long even when nobody woke it. */
 const idleWaitMs = 60_000;
+/** At most so often: each report with news is an event in a log that is never shortened, and 200 sessions leave one by one. */
+const betweenReportsMs = 200;
 
 /**
  * Delivers drain reports: the latest of each drain, at least once, and again on every new connection for as long
@@ -65,7 +67,7 @@ export class LinkDrains {
         pending.delivered = isRefusedForGood(error, 404);
       }
       failures = pending.delivered ? 0 : failures + 1;
-      if (failures > 0) await this.#transport.wait(this.#transport.retryMs(failures));
+      await this.#transport.wait(failures > 0 ? this.#transport.retryMs(failures) : betweenReportsMs);
     }
   }
 }

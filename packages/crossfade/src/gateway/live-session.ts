@@ -11,25 +11,22 @@
  */
 import { bytesPerSample } from '@crossfade/sdk/core/audio';
 import { messageOf } from '@crossfade/sdk/core/errors';
-import { msToSamples } from '@crossfade/sdk/core/units';
 import type { Drain } from '@crossfade/sdk/flags/ruleset';
 import type { JournaledSession } from '../journal/journal.ts';
-import { DueTime } from '../transcript/due-time.ts';
-import { finalsAgain } from '../transcript/finals-again.ts';
-import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
+import type { Hypothesis } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
-import { Reconciler, type ReplayPoint } from '../transcript/reconciler.ts';
+import type { ReplayPoint } from '../transcript/reconciler.ts';
 import type { Assignment, Entry, SessionEnd, SessionRecord } from '../transcript/session-record.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import type { ResultFlags } from './attempt.ts';
 import { Departure } from './departure.ts';
 import { type FinalSource, Relay, type RelayHost } from './relay.ts';
-import { replayNotes } from './replay-notes.ts';
 import type { ResumePoint, SessionClient } from './session-client.ts';
 import type { SessionContext } from './session-context.ts';
-import { SessionLedgers } from './session-ledgers.ts';
+import type { SessionLedgers } from './session-ledgers.ts';
 import { encodeNote, type SessionNote } from './session-notes.ts';
+import { SessionTranscript } from './session-transcript.ts';
 import { SessionVoice } from './session-voice.ts';
 import { keepSession } from './store-session.ts';
 
@@ -41,26 +38,18 @@ export interface SessionStart {
   readonly startedAtMs: number;
 }
 
-/** Finals that round their times may leave this much between them. */
-const toleranceMs = 20;
-/** A replay goes back to a cut word at most this far: longer than any word. */
-const preRollMaxMs = 1_500;
-
 export class LiveSession implements RelayHost {
   readonly sessionId: string;
   readonly assignment: Assignment;
   readonly query: ListenQuery;
   readonly controlUpstream: string;
   readonly startedAtMs: number;
-  readonly ledgers = new SessionLedgers();
   readonly #context: SessionContext;
-  readonly #reconciler: Reconciler;
-  readonly #due: DueTime;
+  readonly #transcript: SessionTranscript;
   readonly #relay: Relay;
   readonly #voice: SessionVoice;
   #phase: 'live' | 'finishing' | 'ended' = 'live';
   #end: SessionEnd = 'closed-by-client';
-  #endSample = 0;
   #graceUntilMs: number | null = null;
   #stoppedAtMs = 0;
   #departure: Departure | null = null;
@@ -73,8 +62,7 @@ export class LiveSession implements RelayHost {
     this.controlUpstream = start.controlUpstream;
     this.startedAtMs = start.startedAtMs;
     this.#context = context;
-    this.#reconciler = new Reconciler(msToSamples(toleranceMs, start.query.sampleRate));
-    this.#due = new DueTime(start.query.sampleRate);
+    this.#transcript = new SessionTranscript(start.query.sampleRate);
     this.#relay = new Relay(context, this, start.assignment.upstream);
     this.#voice = new SessionVoice(start.sessionId, start.query);
   }
@@ -87,20 +75,24 @@ export class LiveSession implements RelayHost {
     return this.#phase === 'finishing';
   }
 
+  get ledgers(): SessionLedgers {
+    return this.#transcript.ledgers;
+  }
+
   get endSample(): number {
-    return this.#endSample;
+    return this.#transcript.endSample;
   }
 
   get settledSample(): number {
-    return this.#reconciler.watermark;
+    return this.#transcript.settledSample;
   }
 
   replayPoint(): ReplayPoint {
-    return this.#reconciler.replayPoint(msToSamples(preRollMaxMs, this.query.sampleRate));
+    return this.#transcript.replayPoint();
   }
 
   get entries(): readonly Entry[] {
-    return this.#reconciler.entries;
+    return this.#transcript.entries;
   }
 
   /** The upstream that serves it now. */
@@ -133,9 +125,7 @@ export class LiveSession implements RelayHost {
    */
   restore(journaled: JournaledSession, notes: readonly SessionNote[]): void {
     const atMs = this.#context.clock.monotonicMs();
-    this.#endSample = journaled.endSample;
-    replayNotes(notes, { ledgers: this.ledgers, reconciler: this.#reconciler, relay: this.#relay }, atMs);
-    this.ledgers.gatewayRestarted();
+    this.#transcript.restore(journaled.endSample, notes, this.#relay, atMs);
     this.note({ kind: 'restart' });
     const hadStopped = notes.some((note) => note.kind === 'stop');
     const canResume = this.query.extra.get('ack') === '1' && !hadStopped;
@@ -161,14 +151,12 @@ export class LiveSession implements RelayHost {
       if (client.acks) void this.#welcome(client);
       return;
     }
-    this.#voice.resume(this.#endSample);
+    this.#voice.resume(this.endSample);
     if (resume.producedSample !== null && this.ledgers.gatewayRestarts > 0) {
-      this.ledgers.crashLoss(((resume.producedSample - this.#endSample) * 1_000) / this.query.sampleRate);
+      this.ledgers.crashLoss(((resume.producedSample - this.endSample) * 1_000) / this.query.sampleRate);
     }
-    const { entries, watermark: endSample, nextSegment } = this.#reconciler;
-    for (const final of finalsAgain(entries, { endSample, nextSegment }, resume.afterSegment))
-      this.#voice.again(final);
-    for (const entry of entries)
+    for (const final of this.#transcript.finalsAfter(resume.afterSegment)) this.#voice.again(final);
+    for (const entry of this.entries)
       if (this.#context.repeats?.() === true)
         this.#voice.again({ ...entry, segmentId: `${entry.segmentId}0000` });
     if (this.#phase === 'live') this.#relay.start();
@@ -178,7 +166,7 @@ export class LiveSession implements RelayHost {
   async #welcome(client: SessionClient): Promise<void> {
     try {
       await this.#context.journal.commit();
-      if (client === this.#voice.client) this.#voice.resume(this.#endSample);
+      if (client === this.#voice.client) this.#voice.resume(this.endSample);
     } catch {
       // The journal has said why; a client that comes again begins anew.
       client.close(closeCodes.tryLater.code, closeCodes.tryLater.reason);
@@ -188,7 +176,7 @@ export class LiveSession implements RelayHost {
   /** Audio that arrived and that a power cut could still take. */
   get undurableBytes(): number {
     const durable = this.#context.journal.durableSample(this.sessionId);
-    return (this.#endSample - durable) * bytesPerSample[this.query.encoding];
+    return (this.endSample - durable) * bytesPerSample[this.query.encoding];
   }
 
   /** Bytes that wait for its upstream to read them. */
@@ -199,10 +187,10 @@ export class LiveSession implements RelayHost {
   /** A binary frame. Throws JOURNAL_UNAVAILABLE when it could not be kept; then nothing was taken. */
   audio(bytes: Uint8Array): void {
     if (this.#phase !== 'live') return;
-    const start = this.#endSample;
+    const start = this.endSample;
     this.#context.journal.appendAudio(this.sessionId, start, bytes);
-    this.#endSample += bytes.length / bytesPerSample[this.query.encoding];
-    this.#due.frame(this.#endSample, this.#context.clock.monotonicMs());
+    const end = start + bytes.length / bytesPerSample[this.query.encoding];
+    this.#transcript.frame(end, this.#context.clock.monotonicMs());
     this.#relay.offer(start, bytes);
   }
 
@@ -244,7 +232,7 @@ export class LiveSession implements RelayHost {
     this.#departure = new Departure(order, isThere ? 'open' : 'rescued');
     if (!isThere || order.policy === 'finish') return;
     if (order.policy === 'cut') this.#moveToControl('cut');
-    else if (this.#reconciler.openSegment === null) this.#moveToControl('migrated');
+    else if (!this.#transcript.isInUtterance) this.#moveToControl('migrated');
     else this.#departure.moveBefore(this.#context.clock.monotonicMs() + this.#context.limits.boundaryMs);
   }
 
@@ -269,34 +257,20 @@ export class LiveSession implements RelayHost {
   }
 
   onPartial(said: Hypothesis, flags: ResultFlags): void {
-    const atMs = this.#context.clock.monotonicMs();
-    const hypothesis = before(said, this.#endSample);
-    this.ledgers.upstreamPartial(hypothesis, atMs, this.#due.dueMs);
-    const result = this.#reconciler.partial(hypothesis);
-    if (result.kind !== 'show') return;
-    this.ledgers.shown(result.shown, false, atMs, this.#due.dueMs);
-    if (this.query.interimResults) this.#voice.results(result.shown, flags);
+    const heard = this.#transcript.partial(said, this.#context.clock.monotonicMs());
+    if (heard === null) return;
+    this.#pauseOver(heard.pauseMs);
+    if (this.query.interimResults) this.#voice.results(heard.shown, flags);
   }
 
   onFinal(said: Hypothesis, flags: ResultFlags, from: FinalSource): SampleRange | null {
-    // Silence that we sent after the tail.
-    if (said.start >= this.#endSample) return null;
     const atMs = this.#context.clock.monotonicMs();
-    const hypothesis = before(said, this.#endSample);
-    const byArm = this.ledgers.armIsServing;
-    const hadPartial = this.#reconciler.openSegment !== null;
-    this.ledgers.upstreamFinal(hypothesis, atMs, this.#due.dueMs);
-    const result = this.#reconciler.final(hypothesis, from.upstream, from.acceptHole);
-    if (result.kind === 'hole') return result.hole;
-    if (result.kind === 'ignored') return null;
-    const { shown } = result;
-    this.ledgers.shown(shown, true, atMs, this.#due.dueMs);
-    const isTimed = this.#phase === 'live' && shown.text !== '';
-    const latencyMs = isTimed ? Math.max(0, Math.round(atMs - this.#due.dueMs(lastWordEnd(shown)))) : null;
-    const { segmentId, start, end, text, words } = shown;
-    const { upstream } = from;
-    this.note({ kind: 'final', segmentId, start, end, text, words, upstream, byArm, hadPartial, latencyMs });
-    this.#voice.results(shown, flags);
+    const heard = this.#transcript.final(said, from, atMs, this.#phase === 'live');
+    if (heard === null) return null;
+    if (heard.kind === 'hole') return heard.hole;
+    this.note(heard.note);
+    this.#pauseOver(heard.pauseMs);
+    this.#voice.results(heard.shown, flags);
     // A final is the boundary that a migration waits for.
     if (this.#departure?.mustMove(Number.POSITIVE_INFINITY) === true) this.#moveToControl('migrated');
     return null;
@@ -343,6 +317,12 @@ export class LiveSession implements RelayHost {
     }
   }
 
+  /** The user sees something again; the first of it after a move says how long that was. */
+  #pauseOver(pauseMs: number | null): void {
+    if (pauseMs !== null && this.#departure?.shownAfter(pauseMs) === true)
+      this.#context.onDrainProgress(this.sessionId);
+  }
+
   #moveToControl(outcome: 'migrated' | 'cut'): void {
     const departure = this.#departure;
     if (departure === null) return;
@@ -369,7 +349,7 @@ export class LiveSession implements RelayHost {
       },
     });
     if (record === null) return;
-    this.#voice.goodbye(this.#endSample, clock.nowMs());
+    this.#voice.goodbye(this.endSample, clock.nowMs());
     onEnded(sessionId, record);
   }
 
@@ -380,12 +360,12 @@ export class LiveSession implements RelayHost {
       assignment: this.assignment,
       model: this.query.model,
       sampleRate: this.query.sampleRate,
-      realTime: this.#due.realTime,
+      realTime: this.#transcript.realTime,
       startedAtMs: this.startedAtMs,
       endedAtMs: this.#context.clock.nowMs(),
       end: this.#end,
-      samplesOffered: this.#endSample,
-      samplesDurable: Math.min(durableSample, this.#endSample),
+      samplesOffered: this.endSample,
+      samplesDurable: Math.min(durableSample, this.endSample),
       ...(departure === null ? {} : { drain: departure.stamp }),
     });
   }

@@ -77,11 +77,19 @@ export class SessionLedgers {
     if (this.#armIsServing) this.#pipeline.final(hypothesis, atMs, dueMs);
   }
 
-  shown(hypothesis: Hypothesis, isFinal: boolean, atMs: number, dueMs: (sample: number) => number): void {
-    if (this.#pausedAtMs !== null) this.#pausesMs.push(Math.round(atMs - this.#pausedAtMs));
+  /** Answers how long the pause was that it ends; null: there was none. */
+  shown(
+    hypothesis: Hypothesis,
+    isFinal: boolean,
+    atMs: number,
+    dueMs: (sample: number) => number,
+  ): number | null {
+    const pauseMs = this.#pausedAtMs === null ? null : Math.round(atMs - this.#pausedAtMs);
+    if (pauseMs !== null) this.#pausesMs.push(pauseMs);
     this.#pausedAtMs = null;
     if (isFinal) this.#user.final(hypothesis, atMs, dueMs);
     else this.#user.partial(hypothesis, atMs, dueMs);
+    return pauseMs;
   }
 
   stop(atMs: number): void {

@@ -89,6 +89,10 @@ export interface DrainedSession {
   readonly outcome: DrainOutcome;
   /** Samples offered and neither transcribed nor durable. Must be 0. */
   readonly samplesLost: number;
+  /** Entries its user was shown twice, known at its end. Must be 0. */
+  readonly duplicateEntries?: number;
+  /** From the moment it was moved to the first text its user saw after it; absent: not moved, or none seen yet. */
+  readonly pauseMs?: number;
 }
 
 /** What an acceptance report says, as far as a rollout keeps it; `evidenceOfReport` makes it. */

@@ -70,7 +70,15 @@ const head = {
   before: position.nullable(),
   after: position,
 };
-const sessions = z.array(z.looseObject({ sessionId: text, outcome: text, samplesLost: number }));
+const sessions = z.array(
+  z.looseObject({
+    sessionId: text,
+    outcome: text,
+    samplesLost: number,
+    duplicateEntries: number.optional(),
+    pauseMs: number.optional(),
+  }),
+);
 const evidence = z.looseObject({ build: text });
 
 const bodies = {

@@ -273,7 +273,12 @@ function sessionsDrained(state: RolloutState, event: EventOf<'sessions-drained'>
 export function isNewsOf(known: RolledBackSession | undefined, session: DrainedSession): boolean {
   if (known === undefined) return true;
   if (known.outcome !== 'open' && session.outcome === 'open') return false;
-  return known.outcome !== session.outcome || known.samplesLost !== session.samplesLost;
+  return (
+    known.outcome !== session.outcome ||
+    known.samplesLost !== session.samplesLost ||
+    (known.duplicateEntries ?? 0) !== (session.duplicateEntries ?? 0) ||
+    known.pauseMs !== session.pauseMs
+  );
 }
 
 function mapValues<Value, Mapped>(

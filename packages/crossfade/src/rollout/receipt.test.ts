@@ -86,6 +86,33 @@ describe('the receipt of a rollback', () => {
     ]);
   });
 
+  test('says what was shown twice and how long users waited for text, also when that is known after its end', () => {
+    const subject = subjectIn('rolling-back');
+    const moved = (sessionId: string, more: object = {}) =>
+      ({ sessionId, outcome: 'migrated', samplesLost: 0, ...more }) as const;
+    const send = (sessions: readonly ReturnType<typeof moved>[]) =>
+      subject.send({
+        ...{ type: 'drain-report', actor: automatic, reason: 'reported', gateway: 'gateway-1' },
+        ...{ sessions, done: true },
+      });
+    const ids = Array.from({ length: 200 }, (_, index) => `s${index}`);
+    send(ids.map((id) => moved(id)));
+    expect(receipt(subject)).toMatchObject({ duplicateEntries: 0, pauses: null });
+    acknowledge(subject, 'gateway-1');
+    acknowledge(subject, 'app-1');
+    subject.send({ type: 'finish-rollback', actor: automatic, reason: 'nobody is open' });
+    const before = subject.current.revision;
+    const known = ids.map((id, index) => moved(id, { pauseMs: index + 1, duplicateEntries: index % 2 }));
+    send(known);
+    send(known);
+    expect(subject.current.revision).toBe(before + 1);
+    expect(receipt(subject)).toMatchObject({
+      duplicateEntries: 100,
+      pauses: { sessions: 200, msP50: 100, msP99: 198 },
+    });
+    expect(receipt(subject)?.sessions[3]).toMatchObject({ pauseMs: 4, duplicateEntries: 1 });
+  });
+
   test('a report that is repeated changes nothing, and a late `open` takes no end back', () => {
     const subject = subjectIn('rolling-back');
     report(subject, true, { s1: 'migrated' });

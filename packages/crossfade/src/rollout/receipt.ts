@@ -1,7 +1,7 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { DrainOutcome } from '../transcript/session-record.ts';
 import { exposureLeaseMs } from './lease.ts';
-import type { Acknowledgement, Position, RolloutState } from './state.ts';
+import type { Acknowledgement, Position, RolledBackSession, RolloutState } from './state.ts';
 import type { Actor } from './commands.ts';
 import type { Judgement } from './verdict.ts';
 
@@ -28,6 +28,9 @@ export interface Receipt {
   readonly unreported: readonly string[];
   readonly sessions: readonly ReceiptSession[];
   readonly samplesLost: number;
+  readonly duplicateEntries: number;
+  /** Of the sessions that were moved and have shown something since; null: none. */
+  readonly pauses: Pauses | null;
   readonly finishedAtMs: number | null;
 }
 
@@ -37,6 +40,16 @@ export interface ReceiptSession {
   readonly gateway: string;
   readonly outcome: DrainOutcome;
   readonly samplesLost: number;
+  readonly duplicateEntries: number;
+  /** From the moment it was moved to the first text its user saw after it; null: not moved, or none seen yet. */
+  readonly pauseMs: number | null;
+}
+
+/** How long users saw nothing new because their session was moved, by nearest rank. */
+export interface Pauses {
+  readonly sessions: number;
+  readonly msP50: number;
+  readonly msP99: number;
 }
 
 /** What the rollback of this rollout has left so far; null when there was none. */
@@ -48,9 +61,7 @@ export function receiptOf(state: RolloutState, nowMs: number): Receipt | null {
   const unacknowledged = evaluators
     .filter(([, acknowledgement]) => acknowledgement === null)
     .map(([id]) => id);
-  const sessions = Object.values(rollback.sessions).map(({ sessionId, gateway, outcome, samplesLost }) => {
-    return { sessionId, gateway, outcome, samplesLost };
-  });
+  const sessions = Object.values(rollback.sessions).map(sessionOf);
   return {
     rollout: state.name,
     flag: plan.flag,
@@ -68,8 +79,21 @@ export function receiptOf(state: RolloutState, nowMs: number): Receipt | null {
     unreported: Object.keys(rollback.gateways).filter((id) => rollback.gateways[id] !== true),
     sessions,
     samplesLost: sessions.reduce((sum, { samplesLost }) => sum + samplesLost, 0),
+    duplicateEntries: sessions.reduce((sum, { duplicateEntries }) => sum + duplicateEntries, 0),
+    pauses: pausesOf(sessions),
     finishedAtMs: rollback.finishedAtMs,
   };
+}
+
+function sessionOf(session: RolledBackSession): ReceiptSession {
+  const { sessionId, gateway, outcome, samplesLost, duplicateEntries = 0, pauseMs = null } = session;
+  return { sessionId, gateway, outcome, samplesLost, duplicateEntries, pauseMs };
+}
+
+function pausesOf(sessions: readonly ReceiptSession[]): Pauses | null {
+  const sorted = sessions.flatMap(({ pauseMs }) => pauseMs ?? []).sort((a, b) => a - b);
+  const rank = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
+  return sorted.length === 0 ? null : { sessions: sorted.length, msP50: rank(0.5), msP99: rank(0.99) };
 }
 
 function admissionStop(

@@ -59,6 +59,8 @@ export const drainedSessionSchema = z.object({
   sessionId: id,
   outcome: z.enum(['finished', 'migrated', 'cut', 'rescued', 'open']),
   samplesLost: count,
+  duplicateEntries: count.exactOptional(),
+  pauseMs: ms.min(0).exactOptional(),
 });
 export type DrainedSession = Readonly<z.infer<typeof drainedSessionSchema>>;
 

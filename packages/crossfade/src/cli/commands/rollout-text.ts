@@ -63,10 +63,17 @@ export function receiptLines(receipt: ReceiptStatus): readonly string[] {
   const what = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'none were open';
   return [
     `  rolled back by ${receipt.actor}: ${receipt.reason}`,
-    `  open sessions: ${what}; samples lost: ${receipt.samplesLost}`,
+    `  open sessions: ${what}; samples lost: ${receipt.samplesLost}; shown twice: ${receipt.duplicateEntries}`,
+    ...pauseLines(receipt),
     ...(receipt.unacknowledged.length === 0 ? [] : [`  no word from: ${receipt.unacknowledged.join(', ')}`]),
     ...(receipt.completedAtMs === null ? ['  the receipt is still open'] : []),
   ];
+}
+
+function pauseLines({ pauses }: ReceiptStatus): readonly string[] {
+  if (pauses === null) return [];
+  const { sessions, msP50, msP99 } = pauses;
+  return [`  pause of the ${sessions} that were moved: p50 ${msP50} ms, p99 ${msP99} ms`];
 }
 
 export function rolloutsText(rollouts: readonly RolloutStatus[]): string {

@@ -76,8 +76,19 @@ const receipt: ReceiptStatus = {
   admissionStoppedBy: 'acknowledgement',
   unacknowledged: [],
   unreported: [],
-  sessions: [{ sessionId: 'b', gateway: 'gateway-1', outcome: 'migrated', samplesLost: 0 }],
+  sessions: [
+    {
+      sessionId: 'b',
+      gateway: 'gateway-1',
+      outcome: 'migrated',
+      samplesLost: 0,
+      duplicateEntries: 0,
+      pauseMs: 90,
+    },
+  ],
   samplesLost: 0,
+  duplicateEntries: 0,
+  pauses: { sessions: 1, msP50: 90, msP99: 90 },
   completedAtMs: 3,
 };
 

@@ -1,0 +1,128 @@
+/**
+ * What one session's upstreams say, and what of it the user sees: reconciled into entries, and counted in both ledgers.
+ * Times come from outside; where it goes is not decided here.
+ */
+import { msToSamples } from '@crossfade/sdk/core/units';
+import { DueTime } from '../transcript/due-time.ts';
+import { type FinalAgain, finalsAgain } from '../transcript/finals-again.ts';
+import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
+import type { SampleRange } from '../transcript/range-set.ts';
+import { Reconciler, type ReplayPoint, type Shown } from '../transcript/reconciler.ts';
+import type { Entry } from '../transcript/session-record.ts';
+import { replayNotes } from './replay-notes.ts';
+import type { FinalSource, Relay } from './relay.ts';
+import { SessionLedgers } from './session-ledgers.ts';
+import type { SessionNote } from './session-notes.ts';
+
+/** Finals that round their times may leave this much between them. */
+const toleranceMs = 20;
+/** A replay goes back to a cut word at most this far: longer than any word. */
+const preRollMaxMs = 1_500;
+
+/** Something to show. `pauseMs`: for how long nothing had been shown because of a fault or a move; null: no pause. */
+export interface ToShow {
+  readonly shown: Shown;
+  readonly pauseMs: number | null;
+}
+
+/** A final to show, with the note that keeps it; or the audio that it skipped. */
+export type HeardFinal =
+  | (ToShow & { readonly kind: 'show'; readonly note: SessionNote })
+  | { readonly kind: 'hole'; readonly hole: SampleRange };
+
+export class SessionTranscript {
+  readonly ledgers = new SessionLedgers();
+  readonly #reconciler: Reconciler;
+  readonly #due: DueTime;
+  readonly #sampleRate: number;
+  #endSample = 0;
+
+  constructor(sampleRate: number) {
+    this.#sampleRate = sampleRate;
+    this.#reconciler = new Reconciler(msToSamples(toleranceMs, sampleRate));
+    this.#due = new DueTime(sampleRate);
+  }
+
+  /** First sample that has not arrived. */
+  get endSample(): number {
+    return this.#endSample;
+  }
+
+  /** First sample that no final covers. */
+  get settledSample(): number {
+    return this.#reconciler.watermark;
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#reconciler.entries;
+  }
+
+  /** Whether an utterance is under way: between two of them is a boundary. */
+  get isInUtterance(): boolean {
+    return this.#reconciler.openSegment !== null;
+  }
+
+  /** Whether the audio came at the pace of speech. */
+  get realTime(): boolean {
+    return this.#due.realTime;
+  }
+
+  /** Audio up to `endSample` arrived. */
+  frame(endSample: number, atMs: number): void {
+    this.#endSample = endSample;
+    this.#due.frame(endSample, atMs);
+  }
+
+  /** Where the next attempt begins. */
+  replayPoint(): ReplayPoint {
+    return this.#reconciler.replayPoint(msToSamples(preRollMaxMs, this.#sampleRate));
+  }
+
+  /** Stands again where it stood when the gateway died, as far as the journal knows. */
+  restore(endSample: number, notes: readonly SessionNote[], relay: Relay, atMs: number): void {
+    this.#endSample = endSample;
+    replayNotes(notes, { ledgers: this.ledgers, reconciler: this.#reconciler, relay }, atMs);
+    this.ledgers.gatewayRestarted();
+  }
+
+  /** The finals that a client may have missed that has those up to this segment's number; -1: none. */
+  finalsAfter(segment: number): readonly FinalAgain[] {
+    const { entries, watermark: endSample, nextSegment } = this.#reconciler;
+    return finalsAgain(entries, { endSample, nextSegment }, segment);
+  }
+
+  /** Null: nothing new. */
+  partial(said: Hypothesis, atMs: number): ToShow | null {
+    const hypothesis = before(said, this.#endSample);
+    this.ledgers.upstreamPartial(hypothesis, atMs, this.#due.dueMs);
+    const result = this.#reconciler.partial(hypothesis);
+    if (result.kind !== 'show') return null;
+    const { shown } = result;
+    return { shown, pauseMs: this.ledgers.shown(shown, false, atMs, this.#due.dueMs) };
+  }
+
+  /** Null: nothing new. `isLive`: more audio may come, so that its latency counts. */
+  final(said: Hypothesis, from: FinalSource, atMs: number, isLive: boolean): HeardFinal | null {
+    // Silence that we sent after the tail.
+    if (said.start >= this.#endSample) return null;
+    const hypothesis = before(said, this.#endSample);
+    const byArm = this.ledgers.armIsServing;
+    const hadPartial = this.isInUtterance;
+    this.ledgers.upstreamFinal(hypothesis, atMs, this.#due.dueMs);
+    const result = this.#reconciler.final(hypothesis, from.upstream, from.acceptHole);
+    if (result.kind === 'hole') return { kind: 'hole', hole: result.hole };
+    if (result.kind === 'ignored') return null;
+    const { shown } = result;
+    const pauseMs = this.ledgers.shown(shown, true, atMs, this.#due.dueMs);
+    const isTimed = isLive && shown.text !== '';
+    const latencyMs = isTimed ? Math.max(0, Math.round(atMs - this.#due.dueMs(lastWordEnd(shown)))) : null;
+    const { segmentId, start, end, text, words } = shown;
+    const by = { upstream: from.upstream, byArm, hadPartial, latencyMs };
+    return {
+      kind: 'show',
+      shown,
+      pauseMs,
+      note: { kind: 'final', segmentId, start, end, text, words, ...by },
+    };
+  }
+}
