@@ -23,10 +23,10 @@ export interface CostOptions {
 export interface SideCost {
   /** CPU ms of the process for a second of one session, a slice each. */
   readonly cpuMs: readonly number[];
-  /** Frame leaves its client until the text it brought about is there. */
-  readonly roundTripsMs: readonly number[];
-  /** Frame leaves its client until the upstream has it. */
-  readonly framesMs: readonly number[];
+  /** Frame leaves its client until the text it brought about is there, by slice. */
+  readonly roundTripsMs: readonly (readonly number[])[];
+  /** Frame leaves its client until the upstream has it, by slice. */
+  readonly framesMs: readonly (readonly number[])[];
   readonly bytesPerSession: number;
   /** How late the speakers themselves were at most. */
   readonly lateMsMax: number;
@@ -62,7 +62,8 @@ class RunningSide {
   readonly #part = new Part();
   readonly #speakers: Speakers;
   readonly #cpuMs: number[] = [];
-  readonly #framesMs: number[] = [];
+  readonly #roundTripsMs: (readonly number[])[] = [];
+  readonly #framesMs: (readonly number[])[] = [];
   #bytesPerSession = 0;
 
   constructor(options: CostOptions) {
@@ -97,19 +98,20 @@ class RunningSide {
     const seconds = (systemClock.monotonicMs() - startedAtMs) / 1_000;
     const [after, heard] = await Promise.all([this.#part.ask(), this.#upstream.ask()]);
     this.#speakers.pause();
+    const roundTripsMs = this.#speakers.takeRoundTripsMs();
     if (!isMeasured) return;
     this.#cpuMs.push((after.cpuMs - before.cpuMs) / seconds / sessions);
-    for (const ms of heard.framesMs) this.#framesMs.push(ms);
+    this.#roundTripsMs.push(roundTripsMs);
+    this.#framesMs.push(heard.framesMs);
   }
 
   cost(): SideCost {
-    const { roundTripsMs, lateMsMax } = this.#speakers;
     return {
       cpuMs: this.#cpuMs,
-      roundTripsMs,
+      roundTripsMs: this.#roundTripsMs,
       framesMs: this.#framesMs,
       bytesPerSession: this.#bytesPerSession,
-      lateMsMax,
+      lateMsMax: this.#speakers.lateMsMax,
     };
   }
 

@@ -99,11 +99,18 @@ async function listen(onConnection: (socket: WebSocket) => void): Promise<number
 /** One-way times of frames, client to upstream, ms, since they were asked for last. */
 let framesMs: number[] = [];
 
-/** A pipeline that hears nothing and costs nothing: a partial for each second of audio, a final for every third. */
+let connections = 0;
+
+/**
+ * A pipeline that hears nothing and costs nothing: a partial for each second of audio, a final for every third. The
+ * sessions are not in step, as people are not: the golden ratio spreads them evenly, however many they are.
+ */
 function answer(socket: WebSocket): void {
   const identity = { requestId: 'bench', model: 'bench', version: '1', sampleRate };
+  const phase = Math.round(((connections++ * 0.618_034) % 1) * sampleRate);
   let received = 0;
-  let saidUntil = 0;
+  let partialAt = sampleRate - phase;
+  let finalAt = 3 * (sampleRate - phase);
   let finalEnd = 0;
   let stamp = 0n;
   const say = (isFinal: boolean): void => {
@@ -124,8 +131,10 @@ function answer(socket: WebSocket): void {
       fromFinalize: false,
     };
     socket.send(JSON.stringify(resultsOf(identity, said)));
-    saidUntil = received;
-    if (isFinal) finalEnd = received;
+    partialAt = received + sampleRate;
+    if (!isFinal) return;
+    finalEnd = received;
+    finalAt = received + 3 * sampleRate;
   };
   socket.on('error', () => undefined);
   socket.on('message', (data: Buffer, isBinary: boolean) => {
@@ -133,8 +142,8 @@ function answer(socket: WebSocket): void {
       received += data.length / 2;
       stamp = data.readBigInt64LE(0);
       framesMs.push(Number(process.hrtime.bigint() - stamp) / 1e6);
-      if (received - finalEnd >= 3 * sampleRate) say(true);
-      else if (received - saidUntil >= sampleRate) say(false);
+      if (received >= finalAt) say(true);
+      else if (received >= partialAt) say(false);
       return;
     }
     const { type } = JSON.parse(data.toString()) as { type: string };
