@@ -134,18 +134,24 @@ export async function exportSession(
 }
 
 async function readState(folder: string, fs: JournalFs): Promise<JournalState> {
-  await journalFiles(folder, fs);
-  return recover({ fs, folder, log: silentLog, readOnly: true });
+  return reading(folder, () => recover({ fs, folder, log: silentLog, readOnly: true }));
 }
 
 async function journalFiles(folder: string, fs: JournalFs): Promise<readonly string[]> {
+  const names = await reading(folder, () => fs.list(folder));
+  return names.filter((name) => parseFileName(name) !== undefined).sort();
+}
+
+/** What the disk refuses becomes JOURNAL_UNAVAILABLE, with what it said as the cause. */
+async function reading<T>(folder: string, read: () => Promise<T>): Promise<T> {
   try {
-    return (await fs.list(folder)).filter((name) => parseFileName(name) !== undefined).sort();
-  } catch (error) {
+    return await read();
+  } catch (cause) {
+    if (cause instanceof CrossfadeError) throw cause;
     throw new CrossfadeError(
       'JOURNAL_UNAVAILABLE',
-      `Expected a journal in ${folder}, got: ${messageOf(error)}. Name the folder that holds its .cfj files.`,
-      { cause: error },
+      `Expected a journal in ${folder}, got: ${messageOf(cause)}. Name the folder that holds its .cfj files.`,
+      { cause },
     );
   }
 }

@@ -12,8 +12,9 @@ import type {
 } from '../../journal/journal-tools.ts';
 import { type CommandIo, say } from '../command-io.ts';
 import { dataPaths, resolveDataDir } from '../data-folder.ts';
-import { exitCode } from '../exit-code.ts';
+import { exitCode, type ExitCode } from '../exit-code.ts';
 import { notWritten } from '../new-file.ts';
+import { journalProblem } from './journal-problem.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
 
 /** `crossfade journal inspect|verify|export`: read-only, also beside a running gateway. */
@@ -26,20 +27,22 @@ export function addJournal(program: Command, io: CommandIo): void {
     'crossfade journal inspect --data ./crossfade-data',
   ]).action(async (options: CommonOptions) => {
     const { inspectJournal } = await import('../../journal/journal-tools.ts');
-    const found = await inspectJournal(folderOf(options));
+    const folder = folderOf(options);
+    const found = await readable(folder, () => inspectJournal(folder));
     say(io, options.json === true, { json: found, text: inspectText(found) });
   });
 
   systemLeaf(
     journal,
     'verify',
-    'Read every record and check its checksum. Exit code 1: a block is damaged.',
+    'Read every record and check its checksum. Exit code 1: a block is damaged, 3: a file could not be read.',
     ['crossfade journal verify --json'],
   ).action(async (options: CommonOptions) => {
     const { verifyJournal } = await import('../../journal/journal-tools.ts');
-    const found = await verifyJournal(folderOf(options));
-    const code = found.ok ? exitCode.ok : exitCode.failed;
-    say(io, options.json === true, { json: found, text: verifyText(found), code });
+    const folder = folderOf(options);
+    const found = await readable(folder, () => verifyJournal(folder));
+    const code = verifyCode(found);
+    say(io, options.json === true, { json: found, text: verifyText(found, folder), code });
   });
 
   systemLeaf(journal, 'export <session> <file>', 'Write the audio of one session to a file.', [
@@ -65,7 +68,7 @@ export function addJournal(program: Command, io: CommandIo): void {
 async function exported(folder: string, sessionId: string, format: ExportFormat): Promise<ExportedSession> {
   const { exportSession } = await import('../../journal/journal-tools.ts');
   try {
-    return await exportSession(folder, sessionId, format);
+    return await readable(folder, () => exportSession(folder, sessionId, format));
   } catch (cause) {
     if (!hasCode(cause, 'SESSION_UNKNOWN')) throw cause;
     throw new CrossfadeError(
@@ -73,6 +76,16 @@ async function exported(folder: string, sessionId: string, format: ExportFormat)
       `Expected a session of the journal in ${folder}, got ${sessionId}. See which there are: crossfade journal inspect`,
       { cause },
     );
+  }
+}
+
+/** With the command line's own words for what the disk refused. */
+async function readable<T>(folder: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const isDisk = hasCode(error, 'JOURNAL_UNAVAILABLE') && error.cause !== undefined;
+    throw isDisk ? journalProblem(folder, error.cause) : error;
   }
 }
 
@@ -95,14 +108,28 @@ function inspectText({ files, bytes, sessions, damage }: InspectedJournal): stri
   return [head, ...lines, ...damage.map((what) => `  damage: ${what}`)].join('\n');
 }
 
-function verifyText({ ok, files }: VerifiedJournal): string {
+const isDamaged = ({ files }: VerifiedJournal): boolean =>
+  files.some(({ badBlocks }) => badBlocks.length > 0);
+
+function verifyCode(found: VerifiedJournal): ExitCode {
+  if (found.ok) return exitCode.ok;
+  return isDamaged(found) ? exitCode.failed : exitCode.couldNotRun;
+}
+
+function verifyHead(found: VerifiedJournal, folder: string): string {
+  if (found.files.length === 0) return `No files in ${folder}: nobody has spoken yet.`;
+  if (found.ok) return 'Every block is whole.';
+  if (isDamaged(found)) return 'Some blocks are damaged; the frames in them are lost.';
+  return 'Some files could not be read; whether they are whole is not known.';
+}
+
+/** What was found, for a terminal. */
+function verifyText(found: VerifiedJournal, folder: string): string {
+  const { files } = found;
   const lines = files.map((file) => {
     const torn = file.tornBytes === 0 ? '' : `, torn tail of ${file.tornBytes} bytes`;
     const bad = file.badBlocks.map(({ offset, what }) => `\n    bad block at ${offset}: ${what}`).join('');
     return `  ${file.name}  ${file.problem ?? `${file.records} records${torn}`}${bad}`;
   });
-  return [
-    ok ? 'Every block is whole.' : 'Some blocks are damaged; the frames in them are lost.',
-    ...lines,
-  ].join('\n');
+  return [verifyHead(found, folder), ...lines].join('\n');
 }
