@@ -28,6 +28,7 @@ import {
   healthyScenarios,
   regressedScenario,
   regressionNames,
+  walkScenario,
 } from '../packages/crossfade/src/analysis/simulate/scenario.ts';
 import {
   studyDetection,
@@ -79,7 +80,7 @@ function judgingCost(): void {
       sums.add({ arm, user: null, outcomes, reported: true });
     }
   }
-  const options = { minute: canaryMinutes, horizonMinutes: canaryMinutes, hasRandomControl: true };
+  const options = { minute: canaryMinutes, horizonMinutes: canaryMinutes, coins: 'all' } as const;
   const judge = (): unknown => rollEvidence([new SumsEvidence(setups, [sums])], options);
   for (let warm = 0; warm < 50; warm++) judge();
   const ms = cpuMs(5, () => {
@@ -145,7 +146,7 @@ switch (mode) {
     simulatorCost();
     break;
   case 'false-rollback':
-    for (const scenario of chosen(healthyScenarios)) {
+    for (const scenario of chosen([...healthyScenarios, walkScenario()])) {
       const { probability, upper95, runs } = studyFalseRollback(scenario, study);
       console.log(`| ${scenario.name} | ${percent(probability)} | ${percent(upper95)} | ${runs} |`);
     }

@@ -61,6 +61,7 @@ function questionOf(
     epoch,
     alpha: plan.alpha,
     horizonMinutes: horizonMinutes(budget, timeScale),
+    coins: budget.coins,
     hasRandomControl: share !== null,
     plannedSessions: plan.guardrails.minSessions,
     isLook: isBakeDone(state) && !state.disabled && reading.isComplete,

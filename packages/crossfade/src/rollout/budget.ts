@@ -1,5 +1,6 @@
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import type { EpochInfo } from '../analysis/sequential/epoch-sums.ts';
+import type { Coins } from '../analysis/sequential/roll-evidence.ts';
 import type { RolloutEvent } from './events.ts';
 import { meets } from './evidence-problem.ts';
 import type { Plan } from './plan.ts';
@@ -24,6 +25,12 @@ export function coinOf(plan: Plan, stageIndex: number | null, epoch: number, isE
   return { epoch, share: buckets / bucketCount, coin: stage.shareBuckets === 0 ? 'audience:' : 'stage:' };
 }
 
+/** In how many stages of a plan there is a coin. */
+export function coinsOf(plan: Plan): Coins {
+  const tossed = plan.stages.filter((_, index) => coinOf(plan, index, 0, true).share !== null).length;
+  return tossed === 0 ? 'none' : tossed < plan.stages.length ? 'some' : 'all';
+}
+
 /** The budget with one more epoch; a fresh one when `isFresh`. */
 export function withEpoch(
   budget: Budget | null,
@@ -36,6 +43,7 @@ export function withEpoch(
     number: (budget?.number ?? 0) + 1,
     sinceMs: atMs,
     horizonMs: horizonMs(plan),
+    coins: coinsOf(plan),
     epochs: [coin],
     proven: [],
     alarmedAt: 0,

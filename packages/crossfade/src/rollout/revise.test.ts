@@ -40,6 +40,7 @@ describe('a change of plan while it runs', () => {
     ['a threshold', { guardrails: { limits: { 'missed-tail': 50 } } }, /guardrails/],
     ['a gate', { gates: [{ metric: 'orphan-rate' }] }, /gates/],
     ['a goal', { goals: [{ metric: 'error-rate' }] }, /goals/],
+    ['a control in every stage instead of some', { holdback: 1 }, /kinds of stages/],
   ])('%s starts a new bake in a new epoch, and says so', (_, changes, why) => {
     const subject = subjectIn('running');
     subject.judge('pass');

@@ -1,3 +1,4 @@
+import { coinsOf } from './budget.ts';
 import type { Command } from './commands.ts';
 import { refusal, type Decision, type DecisionDraft } from './decision.ts';
 import { diffPlans, isSameJson } from './plan-diff.ts';
@@ -11,6 +12,13 @@ const identity = ['name', 'flag', 'control', 'candidate'] as const;
 
 /** What the judge measures by; another of these is another bake with an error budget of its own. */
 const judgedBy = ['gates', 'guardrails', 'goals', 'metrics', 'alpha', 'maturityMs'] as const;
+
+/** What of the judge's measure a revision changes, in words; undefined: nothing. */
+function changedMeasure(before: Plan, after: Plan): string | undefined {
+  const field = judgedBy.find((name) => !isSameJson(before[name], after[name]));
+  if (field !== undefined || coinsOf(before) === coinsOf(after)) return field;
+  return 'kinds of stages (with and without a random control)';
+}
 
 /** A whole new plan for the same build, applied at once, with its diff in the audit. A live session keeps its pin. */
 export function decideRevise(draft: DecisionDraft, command: Revise): Decision {
@@ -46,7 +54,7 @@ export function decideRevise(draft: DecisionDraft, command: Revise): Decision {
       `Expected the plan to keep the stage it is in, ${current}, got ${plan.stages.map(({ name }) => name).join(', ')}.`,
     );
   }
-  const measure = judgedBy.find((field) => !isSameJson(state.plan[field], plan[field]));
+  const measure = changedMeasure(state.plan, plan);
   const isExposureNew = !isSameJson(exposureOf(state.plan, state.stageIndex), exposureOf(plan, stageIndex));
   const newBake = measure !== undefined || isExposureNew;
   draft.emit({ type: 'revised', plan, diff, stageIndex, newBake, newBudget: measure !== undefined });
@@ -88,7 +96,7 @@ export function effectOfRevision(before: Plan, after: Plan): RevisionEffect {
     const sentence = `${places}, ${fixed} among them: this is another rollout; a running one refuses it.`;
     return { is: 'refused', stages: [], sentence };
   }
-  const isMeasured = judgedBy.some((field) => !isSameJson(before[field], after[field]));
+  const isMeasured = changedMeasure(before, after) !== undefined;
   const stages = before.stages.flatMap(({ name }, index) => {
     const to = after.stages.findIndex((stage) => stage.name === name);
     const isNew = to >= 0 && !isSameJson(exposureOf(before, index), exposureOf(after, to));

@@ -1,5 +1,6 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { EpochInfo } from '../analysis/sequential/epoch-sums.ts';
+import type { Coins } from '../analysis/sequential/roll-evidence.ts';
 import type { MetricId } from '../analysis/metric-spec.ts';
 import type { VerdictKind } from '../analysis/verdict.ts';
 import type { AcceptanceEvidence, Actor, DrainedSession } from './commands.ts';
@@ -60,6 +61,8 @@ export interface Budget {
   readonly sinceMs: number;
   /** All bakes of the plan as it was then; the weights of the evidence's start times follow from it. */
   readonly horizonMs: number;
+  /** In how many stages of that plan a coin assigns sessions; the weights of comparisons and limits follow from it. */
+  readonly coins: Coins;
   /** Its epochs, and the coin of each. */
   readonly epochs: readonly EpochInfo[];
   /** Gates that live evidence proved at their stage. */

@@ -35,6 +35,7 @@ export class BlockEvidence implements EvidenceSource {
         lnRelative: lnMixtureEvidence(contrast, tausOf(baseline.ratio)),
         lnLimitBets: 0,
         lnLimit: 0,
+        lnLimitAlone: 0,
       };
     });
   }

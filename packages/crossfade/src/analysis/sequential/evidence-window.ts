@@ -18,6 +18,8 @@ export interface WindowEvidence {
   readonly lnLimitBets: number;
   /** Against "within the limit, or no worse than control": the smaller of both; 0 without a limit. */
   readonly lnLimit: number;
+  /** Bets against the limit in epochs without a coin alone; 0 without such, or without a limit. */
+  readonly lnLimitAlone: number;
 }
 
 /** Whatever can say, per metric, what was seen since a restart. */
@@ -38,6 +40,8 @@ export class SumsEvidence implements EvidenceSource {
   readonly setups: readonly MetricSetup[];
   readonly #epochs: readonly EpochSums[];
   readonly #windows: readonly Float64Array[];
+  /** Those of epochs without a coin. */
+  readonly #aloneWindows: readonly Float64Array[];
   readonly #designEffects: readonly (readonly number[])[];
   readonly #taus: readonly (readonly number[])[];
   readonly #wealths = new Float64Array(betCount);
@@ -56,6 +60,7 @@ export class SumsEvidence implements EvidenceSource {
     this.#isCeiling = precision === 'ceiling';
     this.#epochs = epochs;
     this.#windows = epochs.map((epoch) => new Float64Array(epoch.width));
+    this.#aloneWindows = this.#windows.filter((_, i) => epochs[i]!.info.share === null);
     this.#taus = setups.map(({ baseline }) => tausOf(baseline.ratio));
     this.#designEffects = epochs.map((epoch) =>
       setups.flatMap((_, metric) =>
@@ -71,11 +76,14 @@ export class SumsEvidence implements EvidenceSource {
 
   #evidence({ metric: spec }: MetricSetup, metric: number): WindowEvidence {
     const lnRelative = this.#lnRelative(metric, spec.rollbackMargin, column.coinWealth);
-    if (spec.limit === null) return { lnRelative, lnLimitBets: 0, lnLimit: 0 };
-    const lnLimitBets = this.#lnWealth(cellAt(metric, candidateArm) + column.limitWealth, null);
+    if (spec.limit === null) return { lnRelative, lnLimitBets: 0, lnLimit: 0, lnLimitAlone: 0 };
+    const limitWealth = cellAt(metric, candidateArm) + column.limitWealth;
+    const lnLimitBets = this.#lnWealth(this.#windows, limitWealth, null);
+    const lnLimitAlone =
+      this.#aloneWindows.length === 0 ? 0 : this.#lnWealth(this.#aloneWindows, limitWealth, null);
     const lnPlain =
       lnLimitBets < lnNegligible ? lnLimitBets : this.#lnRelative(metric, 0, column.plainWealth);
-    return { lnRelative, lnLimitBets, lnLimit: Math.min(lnLimitBets, lnPlain) };
+    return { lnRelative, lnLimitBets, lnLimit: Math.min(lnLimitBets, lnPlain), lnLimitAlone };
   }
 
   #lnRelative(metric: number, margin: number, wealth: number): number {
@@ -83,6 +91,7 @@ export class SumsEvidence implements EvidenceSource {
       this.setups[metric]!.metric.between === 'counts'
         ? this.#lnCounts(metric, margin)
         : this.#lnWealth(
+            this.#windows,
             cellAt(metric, candidateArm) + wealth,
             cellAt(metric, controlArm) + column.coinWealth,
           );
@@ -123,14 +132,14 @@ export class SumsEvidence implements EvidenceSource {
   }
 
   /** ln of the average wealth over the bets; wealth of epochs and of both arms multiplies. */
-  #lnWealth(at: number, other: number | null): number {
+  #lnWealth(windows: readonly Float64Array[], at: number, other: number | null): number {
     // Two passes over ten numbers: one exponential each, and none for bets that have lost everything.
     const wealths = this.#wealths;
     let top = -Infinity;
     for (let j = 0; j < betCount; j++) {
       let wealth = 0;
-      for (let i = 0; i < this.#windows.length; i++) {
-        const window = this.#windows[i]!;
+      for (let i = 0; i < windows.length; i++) {
+        const window = windows[i]!;
         wealth += window[at + j]!;
         if (other !== null) wealth += window[other + j]!;
       }

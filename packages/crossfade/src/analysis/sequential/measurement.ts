@@ -15,7 +15,7 @@ import type { EpochSums, MetricSetup } from './epoch-sums.ts';
 import type { EvidenceSource, WindowEvidence } from './evidence-window.ts';
 import type { GuardState } from './guards.ts';
 import type { Contrast, RatioMoments } from './ratio-moments.ts';
-import { restartMinutes, startWeights } from './roll-evidence.ts';
+import { type Coins, restartMinutes, startWeights } from './roll-evidence.ts';
 import type { Health, RolloutEvidence } from './rollout-evidence.ts';
 import type { SequentialMetricId } from './sequential-metrics.ts';
 import type { SessionStream } from './session-stream.ts';
@@ -29,6 +29,8 @@ export interface Question {
   readonly alpha: number;
   /** How long the rollout was planned to take, all stages, in minutes of the evidence. */
   readonly horizonMinutes: number;
+  /** In how many stages a coin assigns. Absent in old logs: judged as if all were like the one that ran. */
+  readonly coins?: Coins;
   /** False for an audience alone or 100 % without a holdback: limits and guards only. */
   readonly hasRandomControl: boolean;
   /** Sessions in each arm that the stage planned. */
@@ -85,6 +87,8 @@ export interface Measurement {
   readonly share: number | null;
   /** Per start time that has begun: ln of relative evidence, of limit bets and of the limit, metric after metric. */
   readonly windows: readonly (readonly number[])[];
+  /** Per start time: ln of the limit bets in epochs without a coin. Absent where all epochs are of one kind. */
+  readonly aloneLimitBets?: readonly (readonly number[])[];
   /** Per start time: ln of the limit bets in the epoch that runs alone. */
   readonly epochLimitBets: readonly (readonly number[])[];
   readonly metrics: readonly MeasuredMetric[];
@@ -119,16 +123,22 @@ export function measure(evidence: RolloutEvidence, question: Question): Measurem
     starts.map((restart) => sources.flatMap((source) => source.since(restart)));
   const streams = [evidence.early, evidence.ended];
   const current = evidence.ended.epochs.find(({ info }) => info.epoch === epoch);
+  const windows = windowsOf(evidence.sources());
   return {
     schema: 'crossfade.measurement/1',
     question,
     minute,
     share: evidence.epochInfo(epoch)?.share ?? null,
-    windows: windowsOf(evidence.sources()).map((metrics) =>
+    windows: windows.map((metrics) =>
       metrics.flatMap(({ lnRelative, lnLimitBets, lnLimit }) =>
         [lnRelative, lnLimitBets, lnLimit].map(rounded),
       ),
     ),
+    ...(question.coins === 'some'
+      ? {
+          aloneLimitBets: windows.map((metrics) => metrics.map(({ lnLimitAlone }) => rounded(lnLimitAlone))),
+        }
+      : {}),
     epochLimitBets: windowsOf(evidence.sources(epoch)).map((metrics) =>
       metrics.map(({ lnLimitBets }) => rounded(lnLimitBets)),
     ),
@@ -228,16 +238,19 @@ export class MeasuredEvidence implements EvidenceSource {
 
   constructor(
     setups: readonly MetricSetup[],
-    { windows, epochLimitBets }: Measurement,
+    { windows, aloneLimitBets, epochLimitBets }: Measurement,
     of: 'rollout' | 'epoch' = 'rollout',
   ) {
     this.setups = setups;
     this.#since = (restart, metric) => {
       if (of === 'epoch') {
-        return { lnRelative: 0, lnLimitBets: epochLimitBets[restart]?.[metric] ?? 0, lnLimit: 0 };
+        const lnBets = epochLimitBets[restart]?.[metric] ?? 0;
+        return { lnRelative: 0, lnLimitBets: lnBets, lnLimit: 0, lnLimitAlone: 0 };
       }
       const [lnRelative = 0, lnLimitBets = 0, lnLimit = 0] = (windows[restart] ?? []).slice(3 * metric);
-      return { lnRelative, lnLimitBets, lnLimit };
+      const lnLimitAlone =
+        aloneLimitBets === undefined ? lnLimitBets : (aloneLimitBets[restart]?.[metric] ?? 0);
+      return { lnRelative, lnLimitBets, lnLimit, lnLimitAlone };
     };
   }
 

@@ -12,8 +12,29 @@ export const restartMinutes = 120;
 /** Weight of the evidence since the begin; the restarts share the rest. */
 const firstStartWeight = 0.7;
 
-/** Share of comparisons with control; limits have the rest. */
-const relativeShare = 0.8;
+/** In how many stages of a rollout a coin assigns sessions. Fixed with the error budget, from its plan. */
+export type Coins = 'all' | 'some' | 'none';
+
+/** How the evidence of a rollout is shared out; each row sums to 1. */
+interface Shares {
+  /** Comparisons with control. */
+  readonly relative: number;
+  /** Limits, of a candidate that is also worse than control. */
+  readonly limit: number;
+  /** Limits where there is no control to compare with. */
+  readonly alone: number;
+}
+
+/**
+ * One average with fixed weights, whatever stage runs: it is one e-process, so alpha holds for a rollout that walks
+ * through stages of both kinds as for one that does not. A stage of one kind leaves the evidence of the other as it is.
+ */
+const sharesOf: Readonly<Record<Coins, Shares>> = {
+  all: { relative: 0.8, limit: 0.2, alone: 0 },
+  // Comparisons see most and lose next to nothing; a stage without a control needs five times the evidence.
+  some: { relative: 0.7, limit: 0.1, alone: 0.2 },
+  none: { relative: 0, limit: 0, alone: 1 },
+};
 
 /** Starts that are told apart: a rollout of six weeks. Later there are no new ones, which costs power, not validity. */
 const restartsMax = (42 * 24 * 60) / restartMinutes;
@@ -23,8 +44,8 @@ export interface RollOptions {
   readonly minute: number;
   /** How long the rollout was planned to take, fixed before it: the restarts share their weight over it. */
   readonly horizonMinutes: number;
-  /** False: no coin assigns sessions now, so limits alone are left. */
-  readonly hasRandomControl: boolean;
+  /** Fixed with the horizon. */
+  readonly coins: Coins;
 }
 
 /** What one metric brings, averaged over start times. */
@@ -54,17 +75,17 @@ export function startWeights(horizonMinutes: number): readonly number[] {
   return [firstStartWeight, ...Array.from({ length: restarts }, () => each)];
 }
 
+/** ln weights of a metric. */
 interface Weighted {
   readonly id: SequentialMetricId;
-  readonly lnRelativeWeight: number;
-  readonly lnLimitWeight: number;
+  readonly lnRelative: number;
+  readonly lnLimit: number;
+  readonly lnAlone: number;
+  /** Among the metrics that have a limit. */
+  readonly lnLimitBets: number;
 }
 
-/**
- * ln weights of the metrics: 0.8 over comparisons, 0.2 over limits; all of it over limits without a control. Two averages,
- * each an e-process over the whole rollout: who reads both, by stage, is bounded by 2 alpha.
- */
-function metricWeights(sources: readonly EvidenceSource[], hasRandomControl: boolean): readonly Weighted[] {
+function metricWeights(sources: readonly EvidenceSource[], coins: Coins): readonly Weighted[] {
   const metrics = sources.flatMap(({ setups }) => setups.map(({ metric }) => metric));
   const counted = metrics.map((metric) => ({
     metric,
@@ -72,12 +93,18 @@ function metricWeights(sources: readonly EvidenceSource[], hasRandomControl: boo
   }));
   const all = counted.reduce((sum, { weight }) => sum + weight, 0);
   const limited = counted.reduce((sum, { metric, weight }) => sum + (metric.limit === null ? 0 : weight), 0);
-  const relative = hasRandomControl ? (limited === 0 ? 1 : relativeShare) : 0;
-  return counted.map(({ metric, weight }) => ({
-    id: metric.id,
-    lnRelativeWeight: Math.log((relative * weight) / all),
-    lnLimitWeight: metric.limit === null ? -Infinity : Math.log(((1 - relative) * weight) / limited),
-  }));
+  const { limit, alone } = sharesOf[coins];
+  const relative = limited === 0 && coins !== 'none' ? 1 : sharesOf[coins].relative;
+  return counted.map(({ metric, weight }) => {
+    const among = metric.limit === null ? 0 : weight / limited;
+    return {
+      id: metric.id,
+      lnRelative: Math.log((relative * weight) / all),
+      lnLimit: Math.log(limit * among),
+      lnAlone: Math.log(alone * among),
+      lnLimitBets: Math.log(among),
+    };
+  });
 }
 
 /** Evidence of one metric, summed over start times. */
@@ -85,16 +112,18 @@ interface Sums {
   readonly relative: LogSum;
   readonly limitBets: LogSum;
   readonly limit: LogSum;
+  readonly alone: LogSum;
 }
 
 /** The rollout's evidence at a minute. Each source must hold what was known at that minute, no more. */
 export function rollEvidence(sources: readonly EvidenceSource[], options: RollOptions): RollEvidence {
-  const weights = metricWeights(sources, options.hasRandomControl);
+  const weights = metricWeights(sources, options.coins);
   const starts = startWeights(options.horizonMinutes);
   const sums: readonly Sums[] = weights.map(() => ({
     relative: new LogSum(),
     limitBets: new LogSum(),
     limit: new LogSum(),
+    alone: new LogSum(),
   }));
   let lnNotBegun = -Infinity;
   for (const [restart, weight] of starts.entries()) {
@@ -110,37 +139,34 @@ export function rollEvidence(sources: readonly EvidenceSource[], options: RollOp
         sum.relative.add(lnStart + window.lnRelative);
         sum.limitBets.add(lnStart + window.lnLimitBets);
         sum.limit.add(lnStart + window.lnLimit);
+        sum.alone.add(lnStart + window.lnLimitAlone);
       }
     }
   }
-  return combined(weights, sums, lnNotBegun, options.hasRandomControl);
+  return combined(weights, sums, lnNotBegun);
 }
 
 /** Adds the metrics; a start that has not begun counts as 1 in each. */
-function combined(
-  weights: readonly Weighted[],
-  sums: readonly Sums[],
-  lnNotBegun: number,
-  hasRandomControl: boolean,
-): RollEvidence {
+function combined(weights: readonly Weighted[], sums: readonly Sums[], lnNotBegun: number): RollEvidence {
   let lnE = lnNotBegun;
   let lnLimitBets = lnNotBegun;
   let culprit: MetricRollEvidence | null = null;
-  const lnLimitTotal = weights.reduce((sum, { lnLimitWeight }) => logAddExp(sum, lnLimitWeight), -Infinity);
-  const metrics = weights.map(({ id, lnRelativeWeight, lnLimitWeight }, i): MetricRollEvidence => {
-    const { relative, limitBets, limit } = sums[i]!;
-    const lnLimit = hasRandomControl ? limit.ln : limitBets.ln;
-    const relativePart = lnRelativeWeight + relative.ln;
-    const limitPart = lnLimitWeight + lnLimit;
+  const metrics = weights.map((weight, i): MetricRollEvidence => {
+    const { relative, limitBets, limit, alone } = sums[i]!;
+    const relativePart = weight.lnRelative + relative.ln;
+    const limitPart = logAddExp(weight.lnLimit + limit.ln, weight.lnAlone + alone.ln);
     const lnTerm = logAddExp(relativePart, limitPart);
     lnE = logAddExp(lnE, lnTerm);
-    if (lnLimitWeight > -Infinity)
-      lnLimitBets = logAddExp(lnLimitBets, lnLimitWeight - lnLimitTotal + limitBets.ln);
+    if (weight.lnLimitBets > -Infinity)
+      lnLimitBets = logAddExp(lnLimitBets, weight.lnLimitBets + limitBets.ln);
+    const lnLimits = logAddExp(weight.lnLimit, weight.lnAlone);
     const found: MetricRollEvidence = {
-      id,
+      id: weight.id,
       lnRelative: logAddExp(relative.ln, lnNotBegun),
       lnLimitBets: logAddExp(limitBets.ln, lnNotBegun),
-      lnLimit: logAddExp(lnLimit, lnNotBegun),
+      lnLimitAlone: logAddExp(alone.ln, lnNotBegun),
+      // Both kinds of limits, each as it weighs.
+      lnLimit: lnLimits === -Infinity ? 0 : logAddExp(limitPart - lnLimits, lnNotBegun),
       lnTerm,
       kind: relativePart >= limitPart ? 'relative' : 'limit',
     };

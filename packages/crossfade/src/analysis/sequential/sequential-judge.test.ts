@@ -53,18 +53,38 @@ function evidenceOf(run: Run): RolloutEvidence {
   return evidence;
 }
 
+/** The same session in the epoch that follows. */
+function laterInEpoch2(record: SessionRecord): SessionRecord {
+  const startedAtMs = record.startedAtMs + 1e6;
+  const rollout = { ...record.assignment.rollout!, epoch: 2 };
+  return {
+    ...record,
+    sessionId: `later-${record.sessionId}`,
+    startedAtMs,
+    endedAtMs: startedAtMs + 10_000,
+    assignment: { ...record.assignment, rollout },
+  };
+}
+
+/** What is asked of the first epoch, once all of it has matured. */
+const question = {
+  nowMs: 2e6,
+  epoch: 1,
+  hasRandomControl: true,
+  alpha: 0.05,
+  horizonMinutes: 2_880,
+  plannedSessions: 100,
+  isLook: true,
+  gates: [],
+  expectedGapMs: null,
+} as const;
+
 function judge(run: Run, changes: Partial<SequentialJudgeInput> = {}): SequentialVerdict {
   return judgeSequentially({
+    ...question,
     evidence: evidenceOf(run),
     nowMs: run.sessions * 1_000 + 120_000,
-    epoch: 1,
-    alpha: 0.05,
-    horizonMinutes: 2_880,
     hasRandomControl: run.share !== null,
-    plannedSessions: 100,
-    isLook: true,
-    gates: [],
-    expectedGapMs: null,
     ...changes,
   });
 }
@@ -169,25 +189,10 @@ describe('the sequential judge', () => {
     evidence.openEpoch({ epoch: 2, share: 0.5 });
     const bad = (i: number): RecordChanges => ({ counts: { missedTailMs: 300 + (i % 5) * 20 } });
     for (const record of records({ sessions: 900, candidate: bad, control: bad })) evidence.recorded(record);
-    const later = (): RecordChanges => ({ epoch: 2 });
-    for (const record of records({ sessions: 900, candidate: later, control: later, seed: 2 })) {
-      const startedAtMs = record.startedAtMs + 1e6;
-      evidence.recorded({ ...record, sessionId: `later-${record.sessionId}`, startedAtMs });
-    }
+    for (const record of records({ sessions: 900, seed: 2 })) evidence.recorded(laterInEpoch2(record));
     evidence.advance(1e9);
     const verdictAt = (epoch: number): SequentialVerdict =>
-      judgeSequentially({
-        evidence,
-        nowMs: 2e6,
-        epoch,
-        alpha: 0.05,
-        horizonMinutes: 2_880,
-        hasRandomControl: true,
-        plannedSessions: 100,
-        isLook: true,
-        gates: [],
-        expectedGapMs: null,
-      });
+      judgeSequentially({ ...question, evidence, epoch });
 
     expect(verdictAt(1).sharedIncident).toBe(true);
     expect(verdictAt(2)).toMatchObject({ verdict: 'pass', sharedIncident: false });
@@ -199,6 +204,49 @@ describe('the sequential judge', () => {
 
     expect(verdict).toMatchObject({ verdict: 'fail', culprit: 'missed-tail' });
     expect(verdict.sentence).toContain('judged by its limits alone');
+  });
+
+  describe('of a rollout with stages of both kinds', () => {
+    /** An audience alone, then a share. */
+    const walk = (audience: Run, share: Run): RolloutEvidence => {
+      const evidence = new RolloutEvidence(setup);
+      evidence.openEpoch({ epoch: 1, share: null });
+      evidence.openEpoch({ epoch: 2, share: 0.5 });
+      for (const record of records({ ...audience, share: null })) evidence.recorded(record);
+      for (const record of records({ ...share, seed: 2 })) evidence.recorded(laterInEpoch2(record));
+      evidence.advance(1e9);
+      return evidence;
+    };
+    const asked = { ...question, coins: 'some' } as const;
+
+    test('evidence of a stage without a control counts on in the next one, and is not started anew', () => {
+      const bad = (): RecordChanges => ({ counts: { missedTailMs: 160 } });
+      const evidence = walk({ sessions: 40, candidate: bad }, { sessions: 300 });
+      const inAudience = judgeSequentially({ ...asked, evidence, hasRandomControl: false });
+      const inShare = judgeSequentially({ ...asked, evidence, epoch: 2 });
+
+      expect(inAudience.lnE).toBeGreaterThan(1);
+      expect(inShare.lnE).toBe(inAudience.lnE);
+    });
+
+    test('a limit that both arms miss beside a control holds as a shared incident, and rolls nothing back', () => {
+      const bad = (): RecordChanges => ({ counts: { missedTailMs: 160 } });
+      const evidence = walk({ sessions: 10 }, { sessions: 600, candidate: bad, control: bad });
+      const verdict = judgeSequentially({ ...asked, evidence, epoch: 2 });
+
+      expect(verdict).toMatchObject({ verdict: 'inconclusive', sharedIncident: true });
+      expect(verdict.lnE).toBeLessThan(Math.log(2));
+    });
+
+    test('a log from before is judged as if all stages were like the one that ran', () => {
+      const evidence = walk(
+        { sessions: 60, candidate: () => ({ counts: { missedTailMs: 160 } }) },
+        { sessions: 0 },
+      );
+      const { coins: _, ...old } = { ...asked, evidence, hasRandomControl: false };
+
+      expect(judgeSequentially(old).lnE).toBe(judgeSequentially({ ...old, coins: 'none' }).lnE);
+    });
   });
 
   describe('names what tells most of the sessions that failed', () => {
@@ -238,18 +286,7 @@ describe('the sequential judge', () => {
     const evidence = new RolloutEvidence(setup);
     evidence.openEpoch({ epoch: 1, share: 0.5 });
     for (const record of records({ sessions: 75, candidate: dead })) evidence.recorded(record);
-    const verdict = judgeSequentially({
-      evidence,
-      nowMs: 76_000,
-      epoch: 1,
-      alpha: 0.05,
-      horizonMinutes: 2_880,
-      hasRandomControl: true,
-      plannedSessions: 100,
-      isLook: false,
-      gates: [],
-      expectedGapMs: null,
-    });
+    const verdict = judgeSequentially({ ...question, evidence, nowMs: 76_000, isLook: false });
 
     expect(verdict).toMatchObject({ verdict: 'fail', guard: 'dead-candidate' });
   });
@@ -260,17 +297,10 @@ describe('the sequential judge', () => {
     wrong.openEpoch({ epoch: 1, share: 0.4 });
     for (const record of records({ sessions: 1_000, share: 0.5 })) wrong.recorded(record);
     wrong.advance(1e9);
-    const input = {
-      nowMs: 1e6,
-      epoch: 1,
-      alpha: 0.05,
-      horizonMinutes: 2_880,
-      hasRandomControl: true,
-    } as const;
-    const rest = { plannedSessions: 100, isLook: true, gates: [], expectedGapMs: null } as const;
+    const input = { ...question, nowMs: 1e6 };
 
-    expect(judgeSequentially({ evidence, ...input, ...rest }).verdict).toBe('pass');
-    expect(judgeSequentially({ evidence: wrong, ...input, ...rest })).toMatchObject({
+    expect(judgeSequentially({ ...input, evidence }).verdict).toBe('pass');
+    expect(judgeSequentially({ ...input, evidence: wrong })).toMatchObject({
       verdict: 'invalid',
       broken: 'assignments',
     });

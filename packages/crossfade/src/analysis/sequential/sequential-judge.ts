@@ -70,7 +70,8 @@ export function judgeMeasured(
   const { question, minute } = measurement;
   const lnThreshold = Math.log(1 / question.alpha);
   const { horizonMinutes, hasRandomControl } = question;
-  const options = { minute, horizonMinutes, hasRandomControl };
+  const { coins = hasRandomControl ? 'all' : 'none' } = question;
+  const options = { minute, horizonMinutes, coins };
   const setups = (['early', 'ended', 'blocks'] as const).flatMap((window) =>
     setup.metrics.filter(({ metric }) => metric.window === window),
   );

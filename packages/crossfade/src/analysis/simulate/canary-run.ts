@@ -10,7 +10,7 @@ import {
   guardsAtRest,
   silentCandidate,
 } from '../sequential/guards.ts';
-import { type RollEvidence, restartMinutes, rollEvidence } from '../sequential/roll-evidence.ts';
+import { type Coins, type RollEvidence, restartMinutes, rollEvidence } from '../sequential/roll-evidence.ts';
 import { sequentialMetric, type SequentialMetricId } from '../sequential/sequential-metrics.ts';
 import { poisson } from './random-variates.ts';
 import type { Scenario, SimulatedStage } from './scenario.ts';
@@ -90,6 +90,7 @@ class Canary {
   readonly #random;
   readonly #world: World;
   readonly #horizonMinutes: number;
+  readonly #coins: Coins;
   readonly #lnThreshold: number;
   readonly #outcomes: Float64Array;
   readonly #epochs: EpochSums[] = [];
@@ -99,14 +100,17 @@ class Canary {
     this.#options = options;
     this.#random = seededRandom(options.seed);
     this.#horizonMinutes = stages.reduce((sum, { minutes }) => sum + minutes, 0);
+    const withControl = stages.filter(({ share }) => share < 1).length;
+    this.#coins = withControl === 0 ? 'none' : withControl < stages.length ? 'some' : 'all';
     this.#world = new World(options.scenario, this.#random, this.#horizonMinutes);
     this.#lnThreshold = Math.log(1 / options.alpha);
     this.#outcomes = new Float64Array(options.setups.length * outcomeWidth);
   }
 
   /** The result when the rollout ended in this stage, else null. */
-  runStage({ share, minutes }: SimulatedStage, from: number): CanaryResult | null {
+  runStage(stage: SimulatedStage, from: number): CanaryResult | null {
     const { setups, scenario, judged = true } = this.#options;
+    const { share, minutes, traffic = 1 } = stage;
     // With everybody on the candidate there is no control: limits and guards only.
     const hasRandomControl = share < 1;
     const sums = new EpochSums(
@@ -115,10 +119,10 @@ class Canary {
       restartMinutes,
     );
     this.#epochs.push(sums);
-    const expectedGapMs = minuteMs / (scenario.sessionsPerMinute * share);
+    const expectedGapMs = minuteMs / (scenario.sessionsPerMinute * traffic * share);
     let guards = guardsAtRest;
     for (let minute = from; minute < from + minutes; minute++) {
-      const isDead = this.#runMinute(minute, share, sums, (session) => {
+      const isDead = this.#runMinute(minute, stage, sums, (session) => {
         guards = afterSession(guards, session);
         return judged && session.dead && deadCandidate(guards) !== null;
       });
@@ -128,7 +132,7 @@ class Canary {
       const silence = { nowMs: (minute + 1) * minuteMs, share, expectedGapMs };
       if (hasRandomControl && silentCandidate(guards, silence) !== null)
         return this.result({ minute, guard: 'silent-candidate' });
-      const found = this.#judge(minute, hasRandomControl);
+      const found = this.#judge(minute);
       if (found !== null) return this.result({ minute, culprit: found.culprit });
     }
     return null;
@@ -136,13 +140,13 @@ class Canary {
 
   #runMinute(
     minute: number,
-    share: number,
+    { share, traffic = 1 }: SimulatedStage,
     sums: EpochSums,
     ended: (session: EndedSession) => boolean,
   ): boolean {
     const { onsetMinute } = this.#options.scenario;
     sums.open(minute);
-    const sessions = poisson(this.#random, this.#world.rateAt(minute));
+    const sessions = poisson(this.#random, this.#world.rateAt(minute) * traffic);
     for (let i = 0; i < sessions; i++) {
       const { isCandidate, user, traits } = this.#world.arrive(share);
       const service = this.#world.serviceAt(minute, isCandidate);
@@ -157,8 +161,8 @@ class Canary {
   }
 
   /** The evidence when it is over the threshold, else null. Mostly its ceiling already tells. */
-  #judge(minute: number, hasRandomControl: boolean): RollEvidence | null {
-    const options = { minute, horizonMinutes: this.#horizonMinutes, hasRandomControl };
+  #judge(minute: number): RollEvidence | null {
+    const options = { minute, horizonMinutes: this.#horizonMinutes, coins: this.#coins };
     const { setups } = this.#options;
     const ceiling = rollEvidence([new SumsEvidence(setups, this.#epochs, 'ceiling')], options);
     if (ceiling.lnE < this.#lnThreshold) return null;

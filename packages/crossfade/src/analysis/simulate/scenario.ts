@@ -5,6 +5,8 @@ export interface SimulatedStage {
   /** Of all sessions, in (0, 1]; 1 leaves no control. */
   readonly share: number;
   readonly minutes: number;
+  /** Share of all traffic that is in the stage, as an audience is; default 1. */
+  readonly traffic?: number;
 }
 
 /** One kind of canary that the simulator runs many times. */
@@ -72,6 +74,20 @@ export const healthyScenarios: readonly Scenario[] = [
   { ...base, name: 'returning users', returningUsers: 6_000 },
   { ...base, name: 'harmless drift', candidate: drifted },
 ];
+
+/**
+ * A canary that walks through stages with and without a random control: an audience alone, shares, then everybody. Both
+ * kinds of evidence are at work, and one error budget holds for both.
+ */
+export function walkScenario(): Scenario {
+  const stages = [
+    { share: 1, traffic: 0.05, minutes: 12 * 60 },
+    { share: 0.1, minutes: 12 * 60 },
+    { share: 0.5, minutes: 12 * 60 },
+    { share: 1, minutes: 12 * 60 },
+  ];
+  return { ...base, name: 'an audience, shares, everybody', stages };
+}
 
 /** What both arms suffer while a shared incident lasts. */
 export function underIncident(service: ServiceModel): ServiceModel {

@@ -159,7 +159,7 @@ describe('evidence of a rollout', () => {
         judged: false,
         minutes: 400,
         onMinute: (minute, sums) => {
-          const options = { minute, horizonMinutes: 400, hasRandomControl: true };
+          const options = { minute, horizonMinutes: 400, coins: 'all' as const };
           const exact = rollEvidence([new SumsEvidence(setups, [sums])], options).lnE;
           const ceiling = rollEvidence([new SumsEvidence(setups, [sums], 'ceiling')], options).lnE;
           expect(ceiling).toBeGreaterThanOrEqual(exact - 1e-9);
@@ -172,7 +172,7 @@ describe('evidence of a rollout', () => {
   test('before the first session it is below 1, and a start that has not begun counts as 1', () => {
     const setups = simulatedSetups(healthyService);
     const sums = new EpochSums(setups, { epoch: 1, share: 0.5 }, restartMinutes);
-    const options = { minute: 0, horizonMinutes: 2_880, hasRandomControl: true };
+    const options = { minute: 0, horizonMinutes: 2_880, coins: 'all' as const };
     const { lnE } = rollEvidence([new SumsEvidence(setups, [sums])], options);
 
     // 0.3 for the restarts to come; of the 0.7 that have begun, the bets alone.
