@@ -54,7 +54,7 @@ function scoreEntries(): void {
   for (const observation of observations) {
     const score = scoreSession(observation);
     entries += score.counts.entries;
-    totals.add(sessionCaseOf(observation, score, null));
+    totals.add(sessionCaseOf(observation, score, { inside: null }));
   }
   totals.results('');
   const tookMs = systemClock.monotonicMs() - startedAtMs;

@@ -2,6 +2,7 @@
 import type { WordErrors } from '../analysis/word-errors.ts';
 import type { MetricCounts } from '../transcript/session-record.ts';
 import { shortSessionMs } from './metric-ids.ts';
+import type { SessionServer } from './driver.ts';
 import type { InsideLosses } from './crash-scene.ts';
 import type { WorstCase } from './report.ts';
 
@@ -24,6 +25,8 @@ export interface SessionCase {
   readonly declared: Pick<MetricCounts, 'samplesCovered' | 'missedTailMs'>;
   /** The same as the target itself counted it; null: it does not tell. */
   readonly inside: MetricCounts | null;
+  /** Who served it, as far as that is known; absent in runs that were begun before it was asked. */
+  readonly servers?: readonly SessionServer[];
   readonly heardWords: number;
   /** Against the text of what was said; null: no language. */
   readonly wordErrors: WordErrors | null;

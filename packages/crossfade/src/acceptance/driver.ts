@@ -70,6 +70,16 @@ export interface DriverConnection {
   hangUp(): void;
 }
 
+/** Who served a session, as far as the target tells. */
+export interface SessionServer {
+  /** By the gateway's name for it; null: there is nothing behind the target. */
+  readonly upstream: string | null;
+  /** What it says of its build; null when it does not. */
+  readonly build: string | null;
+  /** It went on where another had left the session. */
+  readonly tookOver: boolean;
+}
+
 /** What a target kept of a session, as anybody may read it after the fact. */
 export interface StoredSession {
   /** Nothing more will be added. */
@@ -79,6 +89,8 @@ export interface StoredSession {
   readonly entries: readonly SaidText[];
   /** What the target itself counted of the session, where it does. */
   readonly counts?: MetricCounts;
+  /** Who served it, where the target is a gateway that keeps records. */
+  readonly servers?: readonly SessionServer[];
 }
 
 export interface Driver {

@@ -1,7 +1,6 @@
 import { samplesToMs } from '@crossfade/sdk/core/units';
 import type { BadCase, SessionCase, TrialCase } from './case-result.ts';
 import type { TrialOutcome, TrialSession } from './fault-trial.ts';
-import type { MetricCounts } from '../transcript/session-record.ts';
 import type { Observation } from './observation.ts';
 import type { SessionScore } from './score-session.ts';
 
@@ -14,7 +13,7 @@ const slowMs = 1_500;
 export function sessionCaseOf(
   observation: Observation,
   score: SessionScore,
-  inside: MetricCounts | null,
+  inside: Pick<SessionCase, 'inside' | 'servers'>,
 ): SessionCase {
   const { spec, problem, accepted } = observation;
   const { counts, declared, capture } = score;
@@ -44,7 +43,7 @@ export function sessionCaseOf(
     isTimed: spec.pace === 1 && spec.dropAtShare === null,
     counts,
     declared: { samplesCovered: declared.samplesCovered, missedTailMs: declared.missedTailMs },
-    inside,
+    ...inside,
     heardWords: capture.heardWords,
     wordErrors: score.wordErrors,
     wasTaken: accepted !== null,

@@ -7,6 +7,7 @@ import { type AcceptanceMetricId, acceptanceMetricIds, shortSessionMs } from './
 import { type CaseResult, isShort, type SessionCase } from './case-result.ts';
 import { type Agreement, AgreementTotals } from './agreement.ts';
 import type { Probe } from './probe.ts';
+import { type ServedBy, ServerTotals } from './served-by.ts';
 import { sessionRecordOf, trialRecordOf } from './suite-record.ts';
 import { asWordsShow, isOfWords, unprovenText, wordObserver } from './word-truth.ts';
 
@@ -63,6 +64,7 @@ export class RunTotals {
   /** The trials in which something was killed. */
   readonly #crashes = new MetricAggregate('user');
   readonly #agreement = new AgreementTotals();
+  readonly #servers = new ServerTotals();
   /** The most that a power cut in place of a kill would have taken, ms; null: nobody could tell. */
   #powerCutMs: number | null = null;
   #heardWords = 0;
@@ -88,6 +90,7 @@ export class RunTotals {
     const record = sessionRecordOf(result, counts);
     this.#proven.add(record);
     this.#agreement.addSession(result);
+    this.#servers.add(result.servers ?? []);
     this.#declared.add(sessionRecordOf(result, { ...counts, ...declared }));
     if (isShort(result)) this.#short.add(record);
     this.#heardWords += heardWords;
@@ -99,6 +102,11 @@ export class RunTotals {
   /** Pooled over the sessions whose words are a language; no reference words: there were none. */
   get wordErrors(): WordErrors {
     return this.#wordErrors;
+  }
+
+  /** Who served them. */
+  get servedBy(): readonly ServedBy[] {
+    return this.#servers.rows;
   }
 
   get sessions(): number {

@@ -1,5 +1,6 @@
 /** The report as one page: nothing is loaded, nothing runs, and a target's words stay words. */
 import { metricSpecs } from '../analysis/metric-spec.ts';
+import { servedByNotice } from './served-by.ts';
 import { escaped, factsOf, thresholdText, unbroken, valueText } from './report-text.ts';
 import type { AcceptanceReport, WorstCase } from './report.ts';
 import { captureMap, crashesOf, latencyPlot, lossPlot, recoveryPlot, tailPlot } from './report-plots.ts';
@@ -19,6 +20,7 @@ const verdicts: Readonly<Record<AcceptanceReport['result'], string>> = {
 const failedShownMax = 20;
 
 export function reportHtml(report: AcceptanceReport): string {
+  const notice = servedByNotice(report);
   const title = `Acceptance: ${verdicts[report.result]}`;
   return `<!doctype html>
 <html lang="en">
@@ -38,6 +40,7 @@ ${report.partial ? '<p class="partial" role="note">Partial report: the run ended
 <p class="system">${report.system === 'direct' ? 'Tested direct, with nothing in front.' : 'Tested behind the Crossfade gateway.'}
 Profile ${escaped(report.run.profile)}, seed ${report.run.seed}, ${escaped(`${report.run.startedAt.slice(0, 16).replace('T', ' ')} UTC`)}.</p>
 ${report.run.senderWasLate ? '<p class="notice">The machine that spoke was late: latencies are worse than the target is.</p>' : ''}
+${notice === null ? '' : `<p class="notice">${said(notice)}</p>`}
 </header>
 <main>
 <section><h2>Verdicts</h2>${verdictTable(report.metrics)}</section>

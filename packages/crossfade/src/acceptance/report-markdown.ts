@@ -1,8 +1,10 @@
 import type { AcceptanceReport } from './report.ts';
 import { factsOf, thresholdText, valueText } from './report-text.ts';
+import { servedByNotice } from './served-by.ts';
 
 /** The report as GitHub-flavoured Markdown: verdict table, faults, worst cases, what was tested. */
 export function reportMarkdown(report: AcceptanceReport): string {
+  const notice = servedByNotice(report);
   const metrics = report.metrics.map((metric) =>
     row([
       metric.title,
@@ -21,6 +23,7 @@ export function reportMarkdown(report: AcceptanceReport): string {
     `# Acceptance: ${report.result}${report.partial ? ' (partial)' : ''}`,
     '',
     escaped(report.sentence),
+    ...(notice === null ? [] : ['', escaped(notice)]),
     '',
     table(['Metric', 'Result', 'Value', 'n', '95 % bound', 'Threshold', 'Observer'], metrics),
     '',

@@ -72,6 +72,7 @@ export function reportOf(findings: RunFindings): AcceptanceReport {
     plots: { ...log.plots, latencies: totals.latencies.map(([value, count]) => [value, count]) },
     faults: faultsOf(trials),
     agreement: totals.agreement.map((row) => ({ ...row })),
+    servedBy: [...totals.servedBy],
     notRun: findings.plan.notRun.map((row) => ({ ...row })),
     worst: log.worst,
     rendered: findings.rendered,

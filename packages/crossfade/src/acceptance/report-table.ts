@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { AcceptanceReport } from './report.ts';
+import { servedByNotice } from './served-by.ts';
 import { thresholdText, valueText } from './report-text.ts';
 
 /** The verdict table for a terminal, a sentence per metric, and what it comes to. `isWritten`: in a file as well. */
@@ -22,12 +23,14 @@ export function reportTable(report: AcceptanceReport, { isWritten = true } = {})
       metric.observer,
     ]);
   }
+  const notice = servedByNotice(report);
   const failedTrials = report.trials.filter(({ recovered }) => !recovered);
   return [
     table.toString(),
     ...report.metrics.map(({ sentence }) => `- ${sentence}`),
     ...failedTrials.map(({ id, failure }) => `- not recovered: ${id}: ${failure}`),
     ...report.worst.slice(0, 3).map(({ id, why, replay }) => `- worst: ${id}: ${why}\n  again: ${replay}`),
+    ...(notice === null ? [] : [`- ${notice}`]),
     ...(report.run.senderWasLate
       ? [
           `- The sender was late (p99 ${report.run.senderLateMs.p99} ms): latencies are worse than the target is.`,

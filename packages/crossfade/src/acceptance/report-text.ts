@@ -1,5 +1,6 @@
 import { countText, formatValue, metricSpecs } from '../analysis/metric-spec.ts';
 import type { AcceptanceReport } from './report.ts';
+import { servedByText } from './served-by.ts';
 
 type Metric = AcceptanceReport['metrics'][number];
 
@@ -17,6 +18,7 @@ export function thresholdText({ id, threshold }: Pick<Metric, 'id' | 'threshold'
 /** Facts of the run, label and text, in the order they are read. */
 export function factsOf({
   target,
+  servedBy,
   system,
   run,
   rendered,
@@ -29,6 +31,7 @@ export function factsOf({
     ['system tested', system === 'direct' ? 'the target itself, direct' : 'the target behind the gateway'],
     ['protocol', target.protocol],
     ['build', target.build ?? 'the target does not say'],
+    ['served by', servedByText(servedBy)],
     ['suite', `${run.suite}, profile ${run.profile}, probe ${run.probe}, seed ${run.seed}`],
     ['case', run.case ?? 'all'],
     ['started', run.startedAt],

@@ -121,6 +121,7 @@ export function exampleReport(changes: Partial<AcceptanceReport> = {}): Acceptan
         sentence: '3 ms from outside, 1 ms inside: they agree within 20 ms.',
       },
     ],
+    servedBy: [{ upstream: 'streaming', build: 'b1', sessions: 12, tookOver: 0 }],
     notRun: [{ scenario: 'disk-full', why: 'no small disk can be put under its journal here' }],
     notBuilt: [...notBuilt],
     ...changes,

@@ -111,6 +111,17 @@ export const reportSchema = z
       .describe(
         "Numbers that were seen from outside, beside the target's own; empty when nobody looked inside.",
       ),
+    servedBy: z
+      .array(
+        z.object({
+          upstream: z.string().nullable().describe('Null: the target itself, with nothing behind it.'),
+          build: z.string().nullable().describe('What it says of its build; null when it does not.'),
+          sessions: z.number().describe('A session that was taken over counts for both.'),
+          tookOver: z.number().describe('Sessions in which it went on where another had left them.'),
+        }),
+      )
+      .optional()
+      .describe('Who served the sessions, by the records of a gateway or the answer of the target.'),
     notRun: z
       .array(z.object({ scenario: z.string(), why: z.string() }))
       .default([])

@@ -84,7 +84,7 @@ describe.concurrent('a server that shares no code with ours', () => {
   });
 
   it('names the build it was told of, and what a browser showed', async ({ onTestFinished }) => {
-    const url = await serve(onTestFinished, honest);
+    const url = await serve(onTestFinished, { ...honest, build: 'sha256:1' });
     const seen: number[] = [];
     const report = await acceptRemote(url, {
       build: 'sha256:1',
@@ -95,6 +95,8 @@ describe.concurrent('a server that shares no code with ours', () => {
       },
     });
     expect(report.target.build).toBe('sha256:1');
+    const { sessions } = report.run;
+    expect(report.servedBy).toEqual([{ upstream: null, build: 'sha256:1', sessions, tookOver: 0 }]);
     expect(seen.length).toBe(report.run.sessions);
     expect(report.rendered).toMatchObject({ browser: 'Chromium 1', sessions: seen.length, disagreeing: 0 });
     expect(metricOf(report, 'duplicate-artifacts').observer).toContain(

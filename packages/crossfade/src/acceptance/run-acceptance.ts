@@ -66,6 +66,8 @@ class AcceptanceRun {
   readonly #startedAtMs: number;
   #build: string | null = null;
   #refusedInARow = 0;
+  /** Whether the target tells of sessions that are over, as far as is known. */
+  #keepsRecords = true;
   /** Why the run ended before its plan; null: it did not. */
   #cutShort: string | null = null;
 
@@ -283,12 +285,20 @@ class AcceptanceRun {
     }
   }
 
-  /** What the target itself counted of a session; null where nobody may look inside. */
-  async #inside({ spec, accepted }: Observation): Promise<SessionCase['inside']> {
+  /** What the target itself counted of a session, where it may be looked into, and who it says served it. */
+  async #inside({ spec, accepted }: Observation): Promise<Pick<SessionCase, 'inside' | 'servers'>> {
     const { target } = this.#options;
-    const sessionId = accepted?.sessionId ?? null;
-    if (target.whiteBox === undefined || sessionId === null) return null;
-    return (await this.#driver(spec.client, target.url).readStored(sessionId))?.counts ?? null;
+    if (accepted === null) return { inside: null, servers: [] };
+    const { sessionId, build } = accepted;
+    const isAsked = sessionId !== null && this.#keepsRecords;
+    const stored = isAsked ? await this.#driver(spec.client, target.url).readStored(sessionId) : null;
+    // Somebody else's server is asked once and not for every session.
+    if (isAsked && target.whiteBox === undefined && stored?.servers === undefined) this.#keepsRecords = false;
+    const itself = build === null ? [] : [{ upstream: null, build, tookOver: false }];
+    return {
+      inside: target.whiteBox === undefined ? null : (stored?.counts ?? null),
+      servers: stored?.servers ?? itself,
+    };
   }
 
   #keep(result: CaseResult): void {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { StoredSession } from './driver.ts';
+import type { SessionServer, StoredSession } from './driver.ts';
 
 /** A gateway answers from memory or one indexed row. */
 const answerLimitMs = 3_000;
@@ -8,6 +8,7 @@ const answerBytesMax = 4_194_304;
 
 const samples = z.number().min(0);
 const count = z.number();
+const name = z.string().max(200);
 /** The ledger of what the user got, as a session record has it. */
 const ledger = z.object({
   samplesOffered: count,
@@ -25,7 +26,15 @@ const ledger = z.object({
   firstPartialMs: count.nullable(),
 });
 const schema = z.object({
-  record: z.object({ user: ledger }).optional().catch(undefined),
+  record: z
+    .object({
+      user: ledger.extend({ rescuedBy: name.nullable().default(null) }),
+      pipeline: z.object({
+        attempts: z.array(z.object({ upstream: name, build: name.optional(), samplesCovered: count })),
+      }),
+    })
+    .optional()
+    .catch(undefined),
   state: z.string(),
   samplesReceived: samples,
   entries: z.array(
@@ -33,6 +42,7 @@ const schema = z.object({
       start: samples,
       end: samples,
       text: z.string(),
+      upstream: name.optional(),
       words: z.array(z.object({ text: z.string(), start: samples, end: samples })),
     }),
   ),
@@ -56,7 +66,7 @@ export async function readStoredSession(
     if (parsed?.success !== true) return null;
     const { state, samplesReceived, entries, record } = parsed.data;
     return {
-      ...(record === undefined ? {} : { counts: record.user }),
+      ...(record === undefined ? {} : { counts: record.user, servers: serversOf(parsed.data) }),
       isEnded: state === 'ended',
       samplesReadable: samplesReceived,
       entries: entries.map((entry) => ({ ...entry, isFinal: true })),
@@ -65,6 +75,21 @@ export async function readStoredSession(
     // Down, restarting, or no HTTP at all: nothing can be read there now.
     return null;
   }
+}
+
+/** Who covered audio of it: the assigned upstream's attempts, then whoever went on from there. */
+function serversOf({ record, entries }: z.infer<typeof schema>): readonly SessionServer[] {
+  if (record === undefined) return [];
+  const servers = new Map<string, SessionServer>();
+  for (const { upstream, build = null, samplesCovered } of record.pipeline.attempts)
+    if (samplesCovered > 0)
+      servers.set(JSON.stringify([upstream, build]), { upstream, build, tookOver: false });
+  const assigned = new Set([...servers.values()].map(({ upstream }) => upstream));
+  const later = [record.user.rescuedBy, ...entries.map(({ upstream }) => upstream)];
+  for (const upstream of new Set(later))
+    if (upstream != null && !assigned.has(upstream))
+      servers.set(upstream, { upstream, build: null, tookOver: true });
+  return [...servers.values()];
 }
 
 async function boundedText(response: Response): Promise<string | null> {

@@ -36,5 +36,9 @@ describe('the reference pipelines under the smoke profile', () => {
       system: 'behind-gateway',
       trials: 6,
     });
+    // What the gateway's records say, each session once.
+    const { sessions } = report.run;
+    const { build } = report.target;
+    expect(report.servedBy).toEqual([{ upstream: 'streaming', build, sessions, tookOver: 0 }]);
   });
 });
