@@ -26,6 +26,13 @@ interface Track {
   badSessions: number;
 }
 
+export interface CheckerOptions {
+  readonly badFromMs: number;
+  /** Then no good candidate may be taken back. */
+  readonly reportsInTime: boolean;
+  readonly tickMs: number;
+}
+
 export interface Seen {
   automaticPromotions: number;
   promotionsByHand: number;
@@ -87,12 +94,14 @@ export class Checker {
   readonly #compared = new Map<string, RolloutState>();
   /** Since when the candidate is bad, monotonic ms. */
   readonly #badFromMs: number;
+  readonly #reportsInTime: boolean;
   readonly #tickMs: number;
   #rulesetRevision = 0;
   #isWatched = false;
 
-  constructor(options: { readonly badFromMs: number; readonly tickMs: number }) {
+  constructor(options: CheckerOptions) {
     this.#badFromMs = options.badFromMs;
+    this.#reportsInTime = options.reportsInTime;
     this.#tickMs = options.tickMs;
   }
 
@@ -211,7 +220,11 @@ export class Checker {
         break;
       case 'rollback-started':
         this.seen.rollbacks++;
-        if (event.actor.kind === 'automatic') this.seen.automaticRollbacks++;
+        if (event.actor.kind === 'automatic') {
+          this.seen.automaticRollbacks++;
+          if (this.#reportsInTime && nowMs < this.#badFromMs)
+            this.#wrong(`${name} was good, and was taken back: ${event.reason}`);
+        }
         track.abort = { atMs: nowMs, sequence };
         break;
       case 'admission-stopped':

@@ -39,12 +39,14 @@ export class SimGateway {
   readonly id: string;
   readonly evaluator: Evaluator;
   readonly open = new Map<string, OpenSession>();
+  /** What could not be brought to the control plane yet. */
+  readonly waiting: ((nowMs: number) => Promise<unknown>)[] = [];
   isCutOff = false;
+  cutOffUntilMs = -Infinity;
   /** Of the connection that is open; older messages are of another one. */
   connection = 0;
   isConnected = false;
   heardAtMs = -Infinity;
-  acknowledged = -1;
   readonly #random: Random;
   readonly #drains = new Map<
     string,
@@ -58,7 +60,7 @@ export class SimGateway {
     this.evaluator = new Evaluator({ clock: options.clock });
   }
 
-  /** The revision to acknowledge, or null when there is nothing to say. */
+  /** The revision to acknowledge, for the first time or as a sign of life; null when it is not the one served here. */
   hears(revision: number, ruleset: Ruleset | null, nowMs: number): number | null {
     this.heardAtMs = nowMs;
     if (ruleset !== null && revision > this.evaluator.revision) {
@@ -67,7 +69,7 @@ export class SimGateway {
     }
     if (revision !== this.evaluator.revision) return null;
     this.evaluator.heard();
-    return this.acknowledged < revision ? revision : null;
+    return revision;
   }
 
   /** A session starts: decided once, pinned for its life. */

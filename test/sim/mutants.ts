@@ -1,3 +1,4 @@
+import { EvaluatorRegistry } from '../../packages/crossfade/src/controller/evaluator-registry.ts';
 import type { RolloutManager } from '../../packages/crossfade/src/controller/rollout-manager.ts';
 import { verdictRules } from '../../packages/crossfade/src/rollout/verdict.ts';
 import type { RolloutStore } from '../../packages/crossfade/src/store/store.ts';
@@ -18,8 +19,8 @@ export interface Mutant {
   readonly world?: Partial<Setting>;
 }
 
-/** Nothing else goes wrong, so that what is found is this. */
-const calm: Partial<Setting> = {
+/** Nothing goes wrong but what is asked for, so that what is found is that. */
+export const calm: Partial<Setting> = {
   durationMs: 3_600_000,
   bake: '5m',
   gateways: 2,
@@ -30,6 +31,7 @@ const calm: Partial<Setting> = {
   recordLost: 0,
   killEveryMs: 0,
   partitionEveryMs: 0,
+  allCutOffEveryMs: 0,
   clockStepEveryMs: 0,
   operatorEveryMs: 0,
   withApproval: false,
@@ -116,6 +118,16 @@ export const mutants: readonly Mutant[] = [
         return tell(name, { ...tick, healthyMs: 86_400_000 });
       };
       return manager;
+    },
+  },
+  {
+    name: 'sessions mature while no gateway is heard',
+    world: { ...calm, sessionEveryMs: 2_000, allCutOffEveryMs: 600_000 },
+    found: /was good, and was taken back/,
+    plant: () => {
+      const silent = Object.getOwnPropertyDescriptor(EvaluatorRegistry.prototype, 'gatewaySilentMs')!;
+      Object.defineProperty(EvaluatorRegistry.prototype, 'gatewaySilentMs', { ...silent, get: () => 0 });
+      return () => Object.defineProperty(EvaluatorRegistry.prototype, 'gatewaySilentMs', silent);
     },
   },
   {

@@ -50,10 +50,9 @@ export class Network {
   #connect(gateway: SimGateway, plane: SimPlane): void {
     gateway.connection++;
     gateway.isConnected = true;
-    gateway.acknowledged = -1;
     gateway.heardAtMs = this.#options.clock.monotonicMs();
     const { connection } = gateway;
-    const close = plane.evaluators.connected(gateway.id, 'gateway');
+    const close = plane.evaluators.connected(gateway.id, 'gateway', { answers: true });
     const beat = (): void => {
       // The control plane sees the end of a connection that is cut off only when it writes to it for a while.
       if (gateway.connection !== connection || !plane.life.isAlive) return close();
@@ -86,12 +85,28 @@ export class Network {
         for (const { drainId } of gateway.reports()) this.report(gateway, drainId);
       if (acknowledge === null) return;
       this.#send(gateway, () => {
-        gateway.acknowledged = acknowledge;
         const now = this.#options.plane();
         now?.evaluators.acknowledged(gateway.id, acknowledge);
         now?.settle();
       });
     });
+  }
+
+  /** What a gateway has to say of a session, at least once: again until the control plane has it. */
+  bring(gateway: SimGateway, save: (nowMs: number) => Promise<unknown>): void {
+    gateway.waiting.push(save);
+    if (gateway.waiting.length === 1) this.#bringAll(gateway);
+  }
+
+  #bringAll(gateway: SimGateway): void {
+    const { clock } = this.#options;
+    const plane = this.#options.plane();
+    if (plane === null || gateway.isCutOff) {
+      clock.after(5_000, () => this.#bringAll(gateway));
+      return;
+    }
+    plane.evaluators.reported();
+    for (const save of gateway.waiting.splice(0)) void save(clock.nowMs());
   }
 
   report(gateway: SimGateway, drainId: string): void {

@@ -1,6 +1,6 @@
 import { below, type Random } from '@crossfade/sdk/core/random';
 import { sessionOf } from '../../packages/crossfade/src/controller/rollout.fixture.ts';
-import type { SessionRecord } from '../../packages/crossfade/src/transcript/session-record.ts';
+import type { SessionRecord, SessionSignal } from '../../packages/crossfade/src/transcript/session-record.ts';
 import type { OpenSession } from './gateway.ts';
 
 /** The record of a session that ends now: clean, and its finals nine seconds late if the candidate was bad by then. */
@@ -19,5 +19,16 @@ export function recordOf(
   return {
     ...record,
     assignment: { ...assignment, reason, userHash, ...(rule === undefined ? {} : { rule }) },
+  };
+}
+
+/** What a gateway says when a session begins. */
+export function startOf(session: OpenSession, startedAtMs: number): SessionSignal {
+  const { sessionId, arm, rollout, epoch, user, rule, reason } = session;
+  const userHash = user.toString(16).padStart(16, '0');
+  return {
+    ...{ kind: 'started', sessionId, arm, userHash, reason, startedAtMs },
+    rollout: { name: rollout, epoch },
+    ...(rule === undefined ? {} : { rule }),
   };
 }

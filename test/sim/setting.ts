@@ -28,6 +28,8 @@ export interface Setting {
   /** Mean time between two of a kind, ms; 0: never. */
   readonly killEveryMs: number;
   readonly partitionEveryMs: number;
+  /** All gateways at once, for longer than the plan's maturity. */
+  readonly allCutOffEveryMs: number;
   readonly clockStepEveryMs: number;
   readonly operatorEveryMs: number;
   /** Whether operators take the candidate back in their bursts. */
@@ -69,6 +71,7 @@ export function settingOf(seed: number): Setting {
     clockStepEveryMs: often(30 * minuteMs),
     operatorEveryMs: often(5 * minuteMs),
     operatorsRollBack: chance(0.4),
+    allCutOffEveryMs: often(30 * minuteMs),
   };
 }
 
@@ -85,6 +88,7 @@ export function longSettingOf(seed: number): Setting {
     quality: 'good',
     killEveryMs: 11 * hourMs,
     partitionEveryMs: 7 * hourMs,
+    allCutOffEveryMs: 26 * hourMs,
     clockStepEveryMs: 50 * hourMs,
     operatorEveryMs: 0,
     storeFails: 0.001,
@@ -93,6 +97,15 @@ export function longSettingOf(seed: number): Setting {
     withApproval: false,
     recordLost: 0,
   };
+}
+
+/**
+ * Whether every report of a session comes in time while somebody can hear it. Elsewhere a session may count as failed in
+ * both arms, and where all are on the candidate that may take a good one back.
+ */
+export function reportsInTime({ recordIsLate, recordLost, ...setting }: Setting): boolean {
+  const { partitionEveryMs, clockStepEveryMs } = setting;
+  return [recordIsLate, recordLost, partitionEveryMs, clockStepEveryMs].every((trouble) => trouble === 0);
 }
 
 /** An exponential wait, so that anything may follow anything. */

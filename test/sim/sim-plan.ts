@@ -2,12 +2,15 @@ import { planDocument } from '../../packages/crossfade/src/controller/rollout.fi
 import type { Setting } from './setting.ts';
 
 /** So many that a candidate whose every final is late is shown bad before they are there. */
-export const plannedSessions = 40;
+export const plannedSessions = 30;
 
 /** The name of a world's nth rollout. */
 export function rolloutName(number: number): string {
   return `rollout-${number}`;
 }
+
+/** When ends of sessions are overdue. */
+export const maturityMs = 300_000;
 
 /** The plan of a world's nth rollout: internal, 10 %, 50 %, everybody. */
 export function simPlan(setting: Setting, number: number, changes: object = {}): object {
@@ -25,7 +28,7 @@ export function simPlan(setting: Setting, number: number, changes: object = {}):
     drain,
     drainLimit: '2m',
     noDataLimit: '90m',
-    maturity: '5m',
+    maturity: `${maturityMs}ms`,
     guardrails: { minSessions: plannedSessions },
     ...changes,
   };

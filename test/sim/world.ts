@@ -8,7 +8,6 @@ import { exposureLeaseMs } from '../../packages/crossfade/src/rollout/lease.ts';
 import { createMemoryRolloutStore } from '../../packages/crossfade/src/store/memory/events.ts';
 import { createMemorySessionStore } from '../../packages/crossfade/src/store/memory/sessions.ts';
 import type { RolloutStore, SessionStore } from '../../packages/crossfade/src/store/store.ts';
-import type { SessionRecord } from '../../packages/crossfade/src/transcript/session-record.ts';
 import { Checker, type Seen } from './checker.ts';
 import { faulty } from './faulty-store.ts';
 import { SimGateway, type OpenSession } from './gateway.ts';
@@ -17,9 +16,9 @@ import { Network } from './network.ts';
 import type { Mutant } from './mutants.ts';
 import { Operators } from './operators.ts';
 import { SimPlane } from './plane.ts';
-import { plannedSessions, rolloutName, simPlan } from './sim-plan.ts';
-import { recordOf } from './session-record.ts';
-import { waitMs, type Setting } from './setting.ts';
+import { maturityMs, plannedSessions, rolloutName, simPlan } from './sim-plan.ts';
+import { recordOf, startOf } from './session-record.ts';
+import { reportsInTime, waitMs, type Setting } from './setting.ts';
 
 export interface Outcome {
   readonly seed: number;
@@ -80,7 +79,11 @@ export class World {
     const { durationMs, quality } = setting;
     this.#badFromMs =
       quality === 'good' ? Infinity : quality === 'bad' ? 0 : durationMs * this.#random.next() * 0.7;
-    this.#checker = new Checker({ badFromMs: this.#badFromMs, tickMs: setting.tickMs });
+    this.#checker = new Checker({
+      badFromMs: this.#badFromMs,
+      reportsInTime: reportsInTime(setting),
+      tickMs: setting.tickMs,
+    });
     this.#gateways = Array.from({ length: setting.gateways }, (_, index) => {
       const own = { clock: this.#clock, random: this.#random };
       const gateway = new SimGateway({ id: `gateway-${index + 1}`, ...own });
@@ -296,42 +299,43 @@ export class World {
       const session = gateway.admit('transcription', this.#clock.monotonicMs());
       if (session === null) return;
       this.#checker.admitted(session, this.#clock.monotonicMs());
+      const start = startOf(session, this.#clock.nowMs());
+      this.#network.bring(gateway, (nowMs) => this.#sessions.saveSignals([start], nowMs));
       this.#clock.after(1_000 + waitMs(this.#random, 20_000), () => {
         const isNews = gateway.ends(session.sessionId);
         if (isNews) for (const { drainId } of gateway.reports()) this.#network.report(gateway, drainId);
-        this.#record(gateway, session);
+        this.#record(gateway, session, start.startedAtMs);
       });
     });
   }
 
-  #record(gateway: SimGateway, session: OpenSession): void {
+  #record(gateway: SimGateway, session: OpenSession, startedAtMs: number): void {
     const { recordLost, recordTwice, recordIsLate } = this.#setting;
     if (this.#random.next() < recordLost) return;
-    const record = recordOf(session, this.#badFromMs, this.#clock.nowMs(), this.#random);
+    const ended = recordOf(session, this.#badFromMs, this.#clock.nowMs(), this.#random);
+    const record = { ...ended, startedAtMs };
     const copies = this.#random.next() < recordTwice ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const lateMs = this.#random.next() < recordIsLate ? waitMs(this.#random, 120_000) : 200;
-      this.#clock.after(lateMs, () => this.#push(gateway, record));
+      this.#clock.after(lateMs, () =>
+        this.#network.bring(gateway, (nowMs) => this.#sessions.saveSession(record, null, nowMs)),
+      );
     }
-  }
-
-  /** At least once: again until the control plane has it. */
-  #push(gateway: SimGateway, record: SessionRecord): void {
-    if (this.#plane === null || gateway.isCutOff) {
-      this.#clock.after(5_000, () => this.#push(gateway, record));
-      return;
-    }
-    void this.#sessions.saveSession(record, null);
   }
 
   // -- what goes wrong ------------------------------------------------------------------------------
 
   #disturb(): void {
-    const { killEveryMs, partitionEveryMs, clockStepEveryMs, operatorEveryMs } = this.#setting;
+    const { killEveryMs, partitionEveryMs, allCutOffEveryMs, clockStepEveryMs, operatorEveryMs } =
+      this.#setting;
     this.#every(killEveryMs, () => {
       if (this.#plane !== null) this.#kill(this.#plane.life);
     });
-    this.#every(partitionEveryMs, () => this.#cutOff());
+    this.#every(partitionEveryMs, () => this.#cutOffOne());
+    this.#every(allCutOffEveryMs, () => {
+      const forMs = maturityMs + waitMs(this.#random, 2 * maturityMs);
+      for (const gateway of this.#gateways) this.#cutOff(gateway, forMs);
+    });
     this.#every(clockStepEveryMs, () => {
       const byMs = (this.#random.next() - 0.5) * 2 * 3_600_000;
       this.#say(`the wall clock steps by ${Math.round(byMs / 1_000)} s`);
@@ -346,19 +350,25 @@ export class World {
   #strike(): void {
     const { partitionEveryMs, killEveryMs } = this.#setting;
     if (this.#isMended) return;
-    if (partitionEveryMs > 0 && this.#random.next() < 0.5) this.#cutOff();
+    if (partitionEveryMs > 0 && this.#random.next() < 0.5) this.#cutOffOne();
     const plane = this.#plane;
     if (killEveryMs > 0 && plane !== null && this.#random.next() < 0.3) this.#kill(plane.life);
   }
 
-  #cutOff(): void {
+  #cutOffOne(): void {
     const gateway = this.#gateways[below(this.#random, this.#gateways.length)];
-    if (gateway === undefined || gateway.isCutOff) return;
-    const forMs = waitMs(this.#random, 90_000);
+    if (gateway !== undefined) this.#cutOff(gateway, waitMs(this.#random, 90_000));
+  }
+
+  #cutOff(gateway: SimGateway, forMs: number): void {
+    const untilMs = this.#clock.monotonicMs() + forMs;
+    if (untilMs <= gateway.cutOffUntilMs) return;
+    gateway.cutOffUntilMs = untilMs;
     gateway.isCutOff = true;
     this.#partitions++;
     this.#say(`${gateway.id} is cut off for ${Math.round(forMs / 1_000)} s`);
     this.#clock.after(forMs, () => {
+      if (gateway.cutOffUntilMs > untilMs) return;
       gateway.isCutOff = false;
       this.#say(`${gateway.id} is back`);
     });

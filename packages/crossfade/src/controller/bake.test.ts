@@ -32,10 +32,21 @@ describe('the bake clock', () => {
     expect(world.status.stage?.bakedMs).toBeLessThanOrEqual(60_000);
   });
 
+  it('stands when a gateway that answers says nothing more, though its stream is open', async () => {
+    const world = await openWorld({ gateway: false, loop: { tickMs: 1_000 } });
+    world.evaluators.connected('gateway-1', 'gateway', { answers: true });
+    await world.run(() => false, { perArm: 20 }, 9);
+    expect(world.status.holding).not.toBe('No gateway is heard.');
+    await world.run(() => false, {}, 60);
+    expect(world.status.holding).toBe('No gateway is heard.');
+    expect(world.status.verdict).toMatchObject({ verdict: 'no-data' });
+    expect(world.status.stage?.bakedMs).toBeLessThanOrEqual(10_000);
+  });
+
   it('stands while a gateway cannot route to the candidate, and says what it knows', async () => {
     const plan = { ...planDocument, candidate: { ...planDocument.candidate, upstream: 'nowhere' } };
     const world = await openWorld({ plan, gateway: false, loop: { tickMs: 1_000 } });
-    const leave = world.evaluators.connected('gateway-1', 'gateway', ['legacy', 'streaming']);
+    const leave = world.evaluators.connected('gateway-1', 'gateway', { upstreams: ['legacy', 'streaming'] });
     await world.run(() => false, { perArm: 20 }, 5);
     expect(world.status).toMatchObject({
       holding: 'gateway-1 knows no upstream nowhere; it has legacy, streaming.',
@@ -43,7 +54,7 @@ describe('the bake clock', () => {
     });
 
     leave();
-    world.evaluators.connected('gateway-1', 'gateway', ['legacy', 'nowhere']);
+    world.evaluators.connected('gateway-1', 'gateway', { upstreams: ['legacy', 'nowhere'] });
     await world.run(() => false, {}, 2);
     expect(world.status.holding).toBeNull();
   });

@@ -18,6 +18,36 @@ describe('EvaluatorRegistry', () => {
     expect(registry.witnesses()).toEqual({ evaluators: ['gateway-2', 'app-1'], gateways: ['gateway-2'] });
   });
 
+  it('hears a gateway when it answers or reports, not because its stream is open, and any one is enough', () => {
+    const { clock, registry } = setUp();
+    expect(registry.gatewaySilentMs).toBeNull();
+    registry.connected('app-1', 'sdk', { answers: true });
+    expect(registry.gatewaySilentMs).toBeNull();
+
+    registry.connected('gateway-1', 'gateway', { answers: true });
+    const crash = registry.connected('gateway-2', 'gateway', { answers: true });
+    clock.advance(20_000);
+    crash();
+    expect(registry.gatewaySilentMs).toBe(20_000);
+    registry.acknowledged('app-1', 1);
+    expect(registry.gatewaySilentMs).toBe(20_000);
+    registry.acknowledged('gateway-1', 1);
+    expect(registry.gatewaySilentMs).toBe(0);
+    clock.advance(20_000);
+    registry.reported();
+    expect(registry.gatewaySilentMs).toBe(0);
+  });
+
+  it('takes a gateway that does not answer for heard while its stream is open', () => {
+    const { clock, registry } = setUp();
+    const end = registry.connected('gateway-1', 'gateway');
+    clock.advance(3_600_000);
+    expect(registry.gatewaySilentMs).toBe(0);
+    end();
+    clock.advance(20_000);
+    expect(registry.gatewaySilentMs).toBe(20_000);
+  });
+
   it('counts an open stream as heard, however long ago it was opened', () => {
     const { clock, registry } = setUp();
     const end = registry.connected('gateway-1', 'gateway');

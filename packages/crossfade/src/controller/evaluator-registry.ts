@@ -35,6 +35,15 @@ interface Entry {
   heardAtMs: number;
   revision: number | null;
   upstreams: readonly string[] | null;
+  answers: boolean;
+}
+
+/** What an evaluator says of itself when it opens a stream. */
+export interface Introduction {
+  /** What a gateway can route to. */
+  readonly upstreams?: readonly string[] | undefined;
+  /** It answers heartbeats: an open stream alone is no sign of its life, for a network may be cut without a word. */
+  readonly answers?: boolean | undefined;
 }
 
 /**
@@ -45,6 +54,8 @@ export class EvaluatorRegistry {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #entries = new Map<string, Entry>();
+  /** When a gateway said something last, monotonic; null: none did in this life. */
+  #gatewaySaidAtMs: number | null = null;
   readonly #startedAt: { readonly wallMs: number; readonly monotonicMs: number };
 
   constructor(options: { readonly clock: Clock; readonly leaseMs: number }) {
@@ -54,9 +65,11 @@ export class EvaluatorRegistry {
   }
 
   /** An evaluator opened a stream; the answer ends it, and calling that twice does nothing. */
-  connected(id: string, role: EvaluatorRole, upstreams?: readonly string[]): () => void {
+  connected(id: string, role: EvaluatorRole, { upstreams, answers = false }: Introduction = {}): () => void {
     const entry = this.#heard(id, role);
     entry.upstreams = upstreams ?? null;
+    entry.answers = answers;
+    this.#said(entry);
     entry.connections++;
     let ended = false;
     return () => {
@@ -64,13 +77,31 @@ export class EvaluatorRegistry {
       ended = true;
       entry.connections--;
       entry.heardAtMs = this.#clock.monotonicMs();
+      if (!entry.answers) this.#said(entry);
     };
+  }
+
+  /** A report of sessions came: from a gateway, whichever. */
+  reported(): void {
+    this.#gatewaySaidAtMs = this.#clock.monotonicMs();
+  }
+
+  /**
+   * Since any gateway said something, ms; null: none did in this life. One that does not answer heartbeats is taken for
+   * heard while its stream is open: nobody knows better.
+   */
+  get gatewaySilentMs(): number | null {
+    for (const { role, connections, answers } of this.#entries.values()) {
+      if (role === 'gateway' && connections > 0 && !answers) return 0;
+    }
+    return this.#gatewaySaidAtMs === null ? null : this.#clock.monotonicMs() - this.#gatewaySaidAtMs;
   }
 
   /** It serves this revision. Late and repeated acknowledgements change nothing. */
   acknowledged(id: string, revision: number): void {
     const entry = this.#heard(id);
     entry.revision = Math.max(entry.revision ?? 0, revision);
+    this.#said(entry);
   }
 
   list(): readonly KnownEvaluator[] {
@@ -103,6 +134,10 @@ export class EvaluatorRegistry {
     };
   }
 
+  #said({ role }: Entry): void {
+    if (role === 'gateway') this.reported();
+  }
+
   #heard(id: string, role?: EvaluatorRole): Entry {
     const known = this.#entries.get(id);
     const entry = known ?? {
@@ -111,6 +146,7 @@ export class EvaluatorRegistry {
       heardAtMs: 0,
       revision: null,
       upstreams: null,
+      answers: false,
     };
     if (role !== undefined) entry.role = role;
     entry.heardAtMs = this.#clock.monotonicMs();

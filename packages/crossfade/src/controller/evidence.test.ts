@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
+import { leaseGapMs } from '../analysis/sequential/observed-time.ts';
+import { exposureLeaseMs } from '../rollout/lease.ts';
 import { createMemoryRolloutStore } from '../store/memory/events.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import { EvidenceReader } from './evidence.ts';
@@ -9,6 +11,29 @@ import { RolloutManager } from './rollout-manager.ts';
 
 const by = { actor: 'ana', reason: 'a restored backup' };
 const { name } = planDocument;
+
+it('knows how long a lease is', () => {
+  expect(leaseGapMs).toBe(exposureLeaseMs);
+});
+
+it('takes the time before the first gateway for no gap, and matures nothing in it', async () => {
+  const clock = new ManualClock();
+  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
+  await manager.apply(planDocument, by);
+  await manager.start(name, by);
+  await manager.waiveAcceptance(name, by);
+  let silentMs: number | null = null;
+  const reader = new EvidenceReader(createMemorySessionStore(), { gatewaySilentMs: () => silentMs });
+  const look = () => reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
+  await look();
+  clock.advance(3_600_000);
+  expect(await look()).toMatchObject({ isComplete: false, unheardSinceMs: null });
+
+  silentMs = 0;
+  const reading = await look();
+  expect(reading.isComplete).toBe(true);
+  expect(reading.evidence.observed.gaps).toEqual([]);
+});
 
 it('reads on past reports of an epoch that the rollout has not reached, says so once, and counts them as unknown', async () => {
   const clock = new ManualClock();

@@ -37,8 +37,10 @@ export interface ReaderOptions {
   /** How many times faster the clock of the evidence goes. */
   readonly timeScale?: number | undefined;
   readonly processes?: ProcessBlockSource | undefined;
-  /** Looks farther apart than this left a gap, ms. */
+  /** Looks farther apart than this left a gap, ms; so did a silence of all gateways that is longer. */
   readonly gapMs?: number | undefined;
+  /** Since any gateway was heard, ms; null: none was yet. Absent: reports come from no gateways. */
+  readonly gatewaySilentMs?: (() => number | null) | undefined;
   readonly log?: Log | undefined;
 }
 
@@ -50,7 +52,7 @@ interface Ahead {
 
 interface Kept {
   readonly reading: Reading;
-  /** When the last look was done; null: there was none. */
+  /** Until when somebody looked and a gateway was heard, as of the last such look; null: there was none. */
   lookedAtMs: number | null;
   /** The last look that survives a crash. */
   savedLookMs: number | null;
@@ -65,14 +67,15 @@ interface Kept {
 /**
  * Reports of sessions of the rollouts that run, folded into their evidence. When a report was received decides how it
  * counts, not when it was read: so a reading that goes on from its snapshot, or begins anew from the records, has the
- * same sums, and a restart spends no error twice. Time in which nobody looked is kept beside the sums, written before
- * anything is counted by it, and matures nothing: no report could arrive in it.
+ * same sums, and a restart spends no error twice. Time in which nobody looked, or no gateway at all was heard, is kept
+ * beside the sums, written before anything is counted by it, and matures nothing: no report could arrive in it.
  */
 export class EvidenceReader implements MetricSource {
   readonly #sessions: EvidenceStore;
   readonly #timeScale: number;
   readonly #processes: ProcessBlockSource | null;
   readonly #gapMs: number;
+  readonly #gatewaySilentMs: () => number | null;
   readonly #log: Log;
   readonly #readings = new Map<string, Kept>();
 
@@ -81,6 +84,7 @@ export class EvidenceReader implements MetricSource {
     this.#timeScale = options.timeScale ?? 1;
     this.#processes = options.processes ?? null;
     this.#gapMs = options.gapMs ?? gapMsDefault;
+    this.#gatewaySilentMs = options.gatewaySilentMs ?? (() => 0);
     this.#log = options.log ?? silentLog;
   }
 
@@ -88,20 +92,39 @@ export class EvidenceReader implements MetricSource {
   async read(state: RolloutState, budget: Budget, nowMs: number): Promise<Reading> {
     const kept = await this.#keptOf(state, budget, nowMs);
     const { reading } = kept;
-    await this.#noteGap(state.name, kept, nowMs);
     for (const epoch of budget.epochs) reading.evidence.openEpoch(epoch);
+    const silentMs = this.#gatewaySilentMs();
+    if (silentMs === null || silentMs > this.#gapMs) return this.#unheard(state.name, kept);
+    reading.unheardSinceMs = null;
+    await this.#noteGap(state.name, kept, nowMs);
     kept.looks += 1;
     if (kept.ahead.ofEpoch !== state.epoch) kept.ahead = { ofEpoch: state.epoch, metAtLook: new Map() };
     const untilMs = [await this.#readSignals(state, kept), await this.#readRecords(state, kept)];
     reading.isComplete = untilMs.every((ms) => ms === null);
-    // Behind a backlog time stands where its reports do, so that none of them is late for not being read.
-    reading.evidence.advance(untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? nowMs), nowMs));
+    // Behind a backlog time stands where its reports do, so that none of them is late for not being read; and it goes no
+    // further than somebody was heard, for a silence that begins then is a gap from there.
+    const heardAtMs = nowMs - silentMs;
+    reading.evidence.advance(
+      untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? heardAtMs), heardAtMs),
+    );
     this.#readProcesses(state, reading, nowMs);
-    kept.lookedAtMs = nowMs;
+    kept.lookedAtMs = heardAtMs;
     return reading;
   }
 
-  /** A look that comes late observed nothing of the time between. */
+  /**
+   * No gateway is heard: time stands, nothing is read, and the look that hears one again finds the gap, as after an
+   * absence of our own. Where it began is written at once: a restart in the middle of it knows no better.
+   */
+  async #unheard(name: string, kept: Kept): Promise<Reading> {
+    const { reading, lookedAtMs, savedLookMs } = kept;
+    reading.isComplete = false;
+    reading.unheardSinceMs = lookedAtMs;
+    if (savedLookMs !== lookedAtMs) await this.#saveLook(name, kept);
+    return reading;
+  }
+
+  /** A look that comes late, or is the first that hears a gateway again, knows nothing of the time between. */
   async #noteGap(name: string, kept: Kept, nowMs: number): Promise<void> {
     const { observed } = kept.reading.evidence;
     const fromMs = Math.max(kept.lookedAtMs ?? nowMs, observed.gaps.at(-1)?.[1] ?? 0);

@@ -2,6 +2,7 @@ import { measure, type Question } from '../analysis/sequential/measurement.ts';
 import { judgeMeasured, type SequentialVerdict } from '../analysis/sequential/sequential-judge.ts';
 import { betterMetrics, sourceErrorVerdict, verdictOf } from '../analysis/sequential/verdict-of.ts';
 import { isBakeDone } from '../rollout/bake-clock.ts';
+import { exposureLeaseMs } from '../rollout/lease.ts';
 import type { Budget, RolloutState } from '../rollout/state.ts';
 import type { Judgement } from '../rollout/verdict.ts';
 import { horizonMinutes } from './evidence-setup.ts';
@@ -9,6 +10,9 @@ import type { Reading } from './reading.ts';
 
 /** No session ended for this long: what is measured is not of now. Sessions of an hour are rare, silence is not. */
 const staleAfterMs = 900_000;
+
+/** No gateway was heard for this long: their leases are over. Shorter is a restart of either side, and no news. */
+const unheardAfterMs = exposureLeaseMs;
 
 /** What the judge said, as the rollout keeps it and as the comparison shows it. */
 export interface Judged {
@@ -49,13 +53,16 @@ function questionOf(
   state: RolloutState,
   budget: Budget,
   reading: Reading,
-  { nowMs, timeScale }: JudgeClock,
+  { nowMs: lookMs, timeScale }: JudgeClock,
 ): Question {
+  // While no gateway is heard time stands: neither silence nor anything else may be held against a candidate by it.
+  const nowMs = Math.max(budget.sinceMs, reading.unheardSinceMs ?? lookMs);
+  const unheardMs = lookMs - nowMs;
   const { plan, epoch, stageIndex } = state;
   const share = budget.epochs.find((info) => info.epoch === epoch)?.share ?? null;
   const stage = stageIndex === null ? undefined : plan.stages[stageIndex]?.name;
   // Where none ever ended, silence began with the epoch.
-  const silentMs = nowMs - (reading.newestEndMs ?? state.bake?.sinceMs ?? budget.sinceMs);
+  const silentMs = lookMs - (reading.newestEndMs ?? state.bake?.sinceMs ?? budget.sinceMs);
   return {
     nowMs,
     epoch,
@@ -71,6 +78,7 @@ function questionOf(
     expectedGapMs: reading.expectedGapMs(epoch, share, nowMs),
     build: plan.candidate.build,
     ...(silentMs > staleAfterMs ? { silentMs } : {}),
+    ...(unheardMs > unheardAfterMs ? { unheardMs } : {}),
   };
 }
 

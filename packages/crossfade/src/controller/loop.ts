@@ -84,12 +84,15 @@ export class ControlLoop {
   constructor(options: ControlLoopOptions) {
     this.#options = options;
     this.#timeScale = options.timeScale ?? 1;
-    const { sessions, processes, clock, log } = options;
+    const { sessions, processes, evaluators, clock, log } = options;
     this.#tickMs = options.tickMs ?? defaultTickMs;
     this.#gapMs = Math.max(gapMsMin, 3 * this.#tickMs);
     const source =
       options.source ??
-      new EvidenceReader(sessions, { timeScale: this.#timeScale, processes, gapMs: this.#gapMs, log });
+      new EvidenceReader(sessions, {
+        ...{ timeScale: this.#timeScale, processes, gapMs: this.#gapMs, log },
+        ...(evaluators === undefined ? {} : { gatewaySilentMs: () => evaluators.gatewaySilentMs }),
+      });
     this.#evidence = inTime(source, clock);
   }
 
@@ -190,10 +193,7 @@ export class ControlLoop {
     if (passedMs > this.#gapMs) {
       return { reason: 'gap', sentence: `Nobody looked for ${formatDurationMs(passedMs)}.` };
     }
-    if (
-      evaluators !== undefined &&
-      !evaluators.list().some(({ role, connected }) => role === 'gateway' && connected)
-    ) {
+    if (evaluators !== undefined && !isHeard(evaluators, this.#gapMs)) {
       return { reason: 'stale', sentence: 'No gateway is heard.' };
     }
     const lacking = lackingUpstream(plan, evaluators?.list() ?? []);
@@ -233,6 +233,13 @@ export class ControlLoop {
       this.#options.log.error({ error: messageOf(error) }, `the control loop failed: ${what}`);
     }
   }
+}
+
+/** Whether a gateway listens, and said so lately. */
+function isHeard(evaluators: EvaluatorRegistry, limitMs: number): boolean {
+  const { gatewaySilentMs } = evaluators;
+  if (gatewaySilentMs === null || gatewaySilentMs > limitMs) return false;
+  return evaluators.list().some(({ role, connected }) => role === 'gateway' && connected);
 }
 
 /** Everybody whom the candidate serves: a completed rollout too, until another takes its flag. */

@@ -20,6 +20,8 @@ interface Outage {
 
 interface Life {
   readonly outage?: Outage;
+  /** The control plane runs on in it, and no gateway reaches it. */
+  readonly isPartition?: boolean;
   /** From this minute on candidate sessions begin and are never heard of again. */
   readonly diesAtMinute?: number;
   /** A restart that drops the process's memory after each look, and what it drops of the store. */
@@ -30,7 +32,10 @@ interface Life {
  * Everybody on the candidate, no holdback, five sessions a minute of ten minutes each. Gateways keep what they cannot
  * bring while the control plane is away, and bring all of it a second after it is back.
  */
-async function lived(minutes: number, { outage, diesAtMinute = Infinity, restart }: Life = {}) {
+async function lived(
+  minutes: number,
+  { outage, isPartition = false, diesAtMinute = Infinity, restart }: Life = {},
+) {
   const clock = new ManualClock();
   const originMs = clock.nowMs();
   const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
@@ -41,7 +46,9 @@ async function lived(minutes: number, { outage, diesAtMinute = Infinity, restart
   await manager.waiveAcceptance(name, by);
   const { epoch } = manager.state(name);
   const sessions = createMemorySessionStore();
-  let reader = new EvidenceReader(sessions);
+  let heardAtMs: number | null = originMs;
+  const gatewaySilentMs = (): number | null => (heardAtMs === null ? null : clock.nowMs() - heardAtMs);
+  let reader = new EvidenceReader(sessions, { gatewaySilentMs });
   const isAway = (minute: number): boolean =>
     outage !== undefined && minute >= outage.fromMinute && minute < outage.toMinute;
   const arrivesIn = (minute: number): number => (isAway(minute) ? outage!.toMinute : minute);
@@ -77,24 +84,28 @@ async function lived(minutes: number, { outage, diesAtMinute = Infinity, restart
     await reader.keep(name, clock.nowMs());
     return { reading, judgement: judged.judgement };
   };
+  const said = new Set<string>();
   let last = await look();
   for (let minute = 1; minute <= minutes; minute++) {
     clock.advance(minuteMs);
-    if (isAway(minute)) continue;
+    if (isAway(minute) && !isPartition) continue;
     if (restart !== undefined) {
-      reader = new EvidenceReader(sessions);
+      heardAtMs = null;
+      reader = new EvidenceReader(sessions, { gatewaySilentMs });
       if (restart === 'without-sums') await sessions.dropSnapshot(`evidence:${name}`);
     }
     // The control plane looks before the first gateway is back.
     if (minute === outage?.toMinute) last = await look();
+    if (!isAway(minute)) heardAtMs = clock.nowMs();
     for (const what of arrivals.get(minute) ?? []) await what();
     last = await look();
     const { judgement } = last;
     const { sentence } = judgement.verdict;
+    said.add(sentence);
     await manager.tell(name, { type: 'verdict', judgement, actor: judge, reason: sentence });
-    if (manager.state(name).phase !== 'running') return { ...last, manager, minute };
+    if (manager.state(name).phase !== 'running') return { ...last, manager, minute, said };
   }
-  return { ...last, manager, minute: minutes };
+  return { ...last, manager, minute: minutes, said };
 }
 
 const outage = { fromMinute: 40, toMinute: 80 };
@@ -129,6 +140,51 @@ describe('an outage of the control plane', () => {
 
       expect(manager.state(name).phase).not.toBe('running');
       // Ends are overdue after half an hour in which somebody looked.
+      expect(minute).toBeLessThan(Math.max(diesAtMinute, outage.toMinute) + 36);
+    }
+  });
+});
+
+describe('a network that cuts off all gateways from a control plane that is up', () => {
+  const partition = { outage, isPartition: true };
+
+  it('counts like an absence of the control plane: the same sums, and no healthy build taken back', async () => {
+    const away = await lived(150, { outage });
+    const cut = await lived(150, partition);
+
+    expect(cut.manager.state(name).phase).toBe('running');
+    expect(cut.reading.evidence.observed.gaps).toEqual(away.reading.evidence.observed.gaps);
+    expect(cut.judgement).toEqual(away.judgement);
+    expect(cut.reading.evidence.ended.refused.late).toBe(0);
+  });
+
+  it('is said, and nothing passes meanwhile', async () => {
+    const { said, judgement, reading } = await lived(70, partition);
+
+    expect(reading.isComplete).toBe(false);
+    expect(judgement.verdict).toMatchObject({
+      verdict: 'no-data',
+      sentence: 'No gateway was heard for 31m: nothing counts meanwhile.',
+    });
+    expect([...said].filter((sentence) => sentence.startsWith('No gateway'))).toHaveLength(29);
+  });
+
+  it.each(['with-sums', 'without-sums'] as const)(
+    'is remembered by a control plane that is restarted in the middle of it, %s',
+    async (restart) => {
+      const kept = await lived(120, partition);
+      const again = await lived(120, { ...partition, restart });
+
+      expect(again.reading.evidence.observed.gaps).toEqual(kept.reading.evidence.observed.gaps);
+      expect(again.judgement).toEqual(kept.judgement);
+    },
+  );
+
+  it('hides no candidate that dies before it, in it or after it', async () => {
+    for (const diesAtMinute of [35, 60, 90]) {
+      const { manager, minute } = await lived(200, { ...partition, diesAtMinute });
+
+      expect(manager.state(name).phase).not.toBe('running');
       expect(minute).toBeLessThan(Math.max(diesAtMinute, outage.toMinute) + 36);
     }
   });

@@ -43,6 +43,8 @@ export class Reading {
   processesUntilMs = 0;
   /** Every stored report was read; false while a backlog is worked off. */
   isComplete = false;
+  /** When a gateway was heard last before this look found none, wall time; null: one is heard, or none ever was. */
+  unheardSinceMs: number | null = null;
   #newestEndMs: number | null = null;
   /** Candidate sessions that ended, by second of wall time, of the last hour. */
   #endsBySecond = new Map<number, number>();

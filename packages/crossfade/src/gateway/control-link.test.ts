@@ -1,5 +1,3 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +13,7 @@ import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import type { SessionStore } from '../store/store.ts';
 import { ControlLink, type ControlLinkOptions } from './control-link.ts';
 import { writeRulesetCache } from './ruleset-cache.ts';
+import { ScriptedServer } from './scripted-control-plane.fixture.ts';
 
 const by = { actor: 'ana', reason: 'finals in half the time' };
 const name = 'streaming-2';
@@ -248,7 +247,7 @@ describe('ControlLink', () => {
   });
 
   it('makes few reports of sessions that leave one by one, and the last says all', async () => {
-    const server = new ScriptedServer(() => []);
+    const server = scripted(() => []);
     const gateway = await startGateway({ port: await server.listen(), token: 't' });
     const left = { outcome: 'migrated', samplesLost: 0 } as const;
     const sessions: { readonly sessionId: string; readonly outcome: 'migrated'; readonly samplesLost: 0 }[] =
@@ -275,43 +274,10 @@ describe('ControlLink', () => {
   });
 });
 
-/** A server that speaks the stream as it is told: what a control plane must never do. */
-class ScriptedServer {
-  readonly server: Server;
-  readonly posts: { readonly url: string; readonly body: string }[] = [];
-  connections = 0;
-
-  constructor(say: (connection: number) => readonly { readonly event: string; readonly data: unknown }[]) {
-    this.server = createServer((request, response) => {
-      if (request.method === 'POST') {
-        let body = '';
-        request.on('data', (chunk) => (body += String(chunk)));
-        request.on('end', () => {
-          this.posts.push({ url: request.url ?? '', body });
-          response.end('{}');
-        });
-        return;
-      }
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      for (const { event, data } of say(++this.connections)) {
-        response.write(
-          `event: ${event}\ndata: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`,
-        );
-      }
-    });
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    closers.push(
-      () =>
-        new Promise((resolve) => {
-          this.server.close(() => resolve());
-          this.server.closeAllConnections();
-        }),
-    );
-    return (this.server.address() as AddressInfo).port;
-  }
+function scripted(...[say]: ConstructorParameters<typeof ScriptedServer>): ScriptedServer {
+  const server = new ScriptedServer(say);
+  closers.push(() => server.close());
+  return server;
 }
 
 describe('ControlLink against a control plane that misbehaves', () => {
@@ -329,7 +295,7 @@ describe('ControlLink against a control plane that misbehaves', () => {
   const variant = ({ evaluator }: Gateway) => evaluator.evaluate('f', { targetingKey: 'u' }).variant;
 
   it('opens the stream anew when nothing is heard', async () => {
-    const silent = new ScriptedServer(() => []);
+    const silent = scripted(() => []);
     const port = await silent.listen();
     await startGateway({ port, token: 't' }, { timing: { ...timing, silenceMs: 30 } });
     await vi.waitFor(() => expect(silent.connections).toBeGreaterThan(2), soon);
@@ -337,7 +303,7 @@ describe('ControlLink against a control plane that misbehaves', () => {
 
   it('renews no lease while the control plane announces a revision that it does not serve', async () => {
     const broken = ruleset(2, { flags: 'nothing' });
-    const server = new ScriptedServer(() => [
+    const server = scripted(() => [
       { event: 'ruleset', data: ruleset(1) },
       { event: 'ruleset', data: broken },
       { event: 'heartbeat', data: { revision: 2 } },
@@ -350,10 +316,23 @@ describe('ControlLink against a control plane that misbehaves', () => {
     expect(server.posts.every(({ body }) => !body.includes('2'))).toBe(true);
   });
 
+  it('answers heartbeats, as often as it has said nothing for a while', async () => {
+    const server = scripted(() => [{ event: 'ruleset', data: ruleset(1) }]);
+    let monotonicMs = 0;
+    // Whoever looks at this clock finds that the wait is over.
+    const clock = { ...systemClock, monotonicMs: () => (monotonicMs += 4_000) };
+    const port = await server.listen();
+    await startGateway({ port, token: 't' }, { clock });
+    await vi.waitFor(() => {
+      server.say({ event: 'heartbeat', data: { revision: 1 } });
+      expect(server.posts.length).toBeGreaterThan(2);
+    }, soon);
+    expect(server.connections).toBe(1);
+    expect(new Set(server.posts.map(({ body }) => body))).toEqual(new Set(['{"revision":1}']));
+  });
+
   it('takes no ruleset that is older than its own, acknowledges none, and says what to do', async () => {
-    const server = new ScriptedServer((connection) => [
-      { event: 'ruleset', data: ruleset(connection === 1 ? 7 : 3) },
-    ]);
+    const server = scripted((connection) => [{ event: 'ruleset', data: ruleset(connection === 1 ? 7 : 3) }]);
     const gateway = await startGateway(
       { port: await server.listen(), token: 't' },
       { timing: { ...timing, silenceMs: 30 } },
@@ -365,7 +344,7 @@ describe('ControlLink against a control plane that misbehaves', () => {
   });
 
   it('outlives text that is no event of ours', async () => {
-    const server = new ScriptedServer(() => [
+    const server = scripted(() => [
       { event: 'ruleset', data: 'not json' },
       { event: 'ruleset', data: 'null' },
       { event: 'gossip', data: '[]' },

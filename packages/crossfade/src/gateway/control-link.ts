@@ -4,7 +4,7 @@ import { systemRandom, type Random } from '@crossfade/sdk/core/random';
 import type { Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { SessionStore } from '../store/store.ts';
 import type { SessionSignal } from '../transcript/session-record.ts';
-import { heartbeatSchema } from '../wire/control.ts';
+import { answerIntervalMs, heartbeatSchema } from '../wire/control.ts';
 import { LinkDrains, type GatewayDrainReport } from './link-drains.ts';
 import { LinkRecords } from './link-records.ts';
 import { LinkSignals } from './link-signals.ts';
@@ -64,6 +64,7 @@ export class ControlLink {
   #connected = false;
   /** Revision that the control plane was told; -1: none on this connection. */
   #acknowledged = -1;
+  #acknowledgedAtMs = -Infinity;
   #acknowledging = false;
   /** Announced, and not ours: said once in the log. */
   #foreignRevision: number | undefined;
@@ -151,7 +152,7 @@ export class ControlLink {
 
   async #listenLoop(): Promise<void> {
     const { gatewayId, upstreams } = this.#options;
-    const query = new URLSearchParams({ evaluator: gatewayId, role: 'gateway' });
+    const query = new URLSearchParams({ evaluator: gatewayId, role: 'gateway', answers: 'true' });
     if (upstreams !== undefined) query.set('upstreams', upstreams.join(','));
     const path = `/v1/ruleset/stream?${query.toString()}`;
     let failures = 0;
@@ -194,7 +195,8 @@ export class ControlLink {
       return;
     }
     this.#options.evaluator.heard();
-    if (this.#acknowledged < revision) void this.#acknowledge(revision);
+    const isAnswerDue = this.#options.clock.monotonicMs() - this.#acknowledgedAtMs >= answerIntervalMs;
+    if (this.#acknowledged < revision || isAnswerDue) void this.#acknowledge(revision);
   }
 
   #apply(ruleset: Ruleset, from: string): boolean {
@@ -234,7 +236,7 @@ export class ControlLink {
     );
   }
 
-  /** Once; when it is lost, the next heartbeat asks again. */
+  /** Once, then as a sign of life; when it is lost, the next heartbeat asks again. */
   async #acknowledge(revision: number): Promise<void> {
     if (this.#acknowledging) return;
     this.#acknowledging = true;
@@ -242,6 +244,7 @@ export class ControlLink {
       const path = `/v1/evaluators/${encodeURIComponent(this.#options.gatewayId)}/ack`;
       await this.#transport.post(path, JSON.stringify({ revision }));
       this.#acknowledged = revision;
+      this.#acknowledgedAtMs = this.#options.clock.monotonicMs();
     } catch (error) {
       if (!this.#transport.isClosed)
         this.#log('warn', `Revision ${revision} is not acknowledged yet: ${messageOf(error)}`);

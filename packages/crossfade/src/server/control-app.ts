@@ -143,14 +143,17 @@ function addEvaluatorRoutes(app: Hono, options: ControlAppOptions): void {
 }
 
 function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
-  const { manager, sessions, processes, clock } = options;
+  const { manager, sessions, evaluators, processes, clock } = options;
   app.post('/v1/session-signals', async (context) => {
     const signals = wire.parseSignals(await json(context, wire.bodyMaxBytes.records));
+    // Before they are stored: whoever reads them knows by then that a gateway is heard.
+    evaluators.reported();
     const stored = await sessions.saveSignals(signals, clock.nowMs());
     return context.json({ received: signals.length, stored } satisfies wire.RecordsAnswer);
   });
   app.post('/v1/session-records', async (context) => {
     const records = wire.parseRecords(await json(context, wire.bodyMaxBytes.records));
+    evaluators.reported();
     let stored = 0;
     for (const record of records) if (await sessions.saveSession(record, null, clock.nowMs())) stored++;
     return context.json({ received: records.length, stored } satisfies wire.RecordsAnswer);

@@ -14,6 +14,7 @@ export interface RulesetStreamOptions {
   readonly evaluator: string;
   readonly role: EvaluatorRole;
   readonly upstreams?: readonly string[] | undefined;
+  readonly answers?: boolean | undefined;
 }
 
 /**
@@ -25,7 +26,7 @@ export function rulesetStream(context: Context, options: RulesetStreamOptions): 
   const { manager, evaluators, clock, closing } = options;
   refuseUnheard(manager);
   return streamSSE(context, async (stream) => {
-    const disconnect = evaluators.connected(options.evaluator, options.role, options.upstreams);
+    const disconnect = evaluators.connected(options.evaluator, options.role, options);
     let wake: () => void = () => {};
     let ended = closing?.aborted === true;
     const end = (): void => {

@@ -43,21 +43,21 @@ test('apply and start refuse a plan with an upstream that none of the connected 
     code: 'PLAN_INVALID',
     message: expect.stringContaining('connected gateways (legacy, streaming), got "nowhere"') as string,
   };
-  const leave = evaluators.connected('gateway-1', 'gateway', ['legacy', 'streaming']);
+  const leave = evaluators.connected('gateway-1', 'gateway', { upstreams: ['legacy', 'streaming'] });
   expect(await apply()).toMatchObject(refused);
   leave();
   // Nobody is there who could know: it is applied, and looked at again at the start.
   expect(await apply()).toMatchObject({ status: 201 });
-  evaluators.connected('gateway-1', 'gateway', ['legacy', 'streaming']);
+  evaluators.connected('gateway-1', 'gateway', { upstreams: ['legacy', 'streaming'] });
   expect(await start()).toMatchObject(refused);
   // One gateway that knows it is enough.
-  evaluators.connected('gateway-2', 'gateway', ['legacy', 'nowhere']);
+  evaluators.connected('gateway-2', 'gateway', { upstreams: ['legacy', 'nowhere'] });
   expect(await start()).toMatchObject({ status: 200 });
 });
 
 test('a gateway that does not name its upstreams refuses none', async () => {
   const { evaluators, apply } = await setUp();
-  evaluators.connected('gateway-1', 'gateway', ['legacy', 'streaming']);
+  evaluators.connected('gateway-1', 'gateway', { upstreams: ['legacy', 'streaming'] });
   evaluators.connected('gateway-2', 'gateway');
   expect(await apply()).toMatchObject({ status: 201 });
 });

@@ -10,6 +10,9 @@ import type { SessionRecord, SessionSignal } from '../transcript/session-record.
 /** How often a ruleset stream says that the control plane lives, ms. A lease of 60 s survives many lost beats. */
 export const heartbeatIntervalMs = 2_000;
 
+/** A gateway answers a heartbeat when it said nothing for this long, ms: so is known that the way back is open too. */
+export const answerIntervalMs = 4_000;
+
 /** Session records a gateway sends at once: one request a second carries more than one gateway makes. */
 export const recordBatchMax = 100;
 
@@ -45,6 +48,11 @@ export const evaluatorQuerySchema = z.object({
     .string()
     .max(8_192)
     .transform((names) => names.split(',').filter((name) => name !== ''))
+    .optional(),
+  /** Whether it answers heartbeats. */
+  answers: z
+    .enum(['true', 'false'])
+    .transform((word) => word === 'true')
     .optional(),
 });
 

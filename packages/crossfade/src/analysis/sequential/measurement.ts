@@ -45,6 +45,8 @@ export interface Question {
   readonly build?: string;
   /** How long no session ended, ms, when that is too long to judge by; absent: telemetry is fresh. */
   readonly silentMs?: number;
+  /** How long no gateway was heard, ms, when that is too long to go on; `nowMs` is when one was. Absent: one is heard. */
+  readonly unheardMs?: number;
 }
 
 /** n, events, ΣY, ΣX, ΣYY, ΣXY, ΣXX, design effect. */

@@ -1,12 +1,15 @@
-/** A stretch of wall time in which nobody looked. */
+/** A stretch of wall time in which nobody looked, or nobody was heard. */
 export type Gap = readonly [fromMs: number, toMs: number];
+
+/** A gap longer than an exposure lease outlasts it: who would get the candidate is served control by then. */
+export const leaseGapMs = 60_000;
 
 /** Gaps that are remembered: one a day for years. The oldest go first, when their sessions have long matured. */
 const gapsMax = 1_000;
 
 /**
- * Wall time less the gaps in which nobody looked. Sessions mature in observed time: while nobody looked no report could
- * arrive, and a report that could not arrive is no failure.
+ * Wall time less the gaps in which nobody looked or was heard. Sessions mature in observed time: no report could arrive
+ * in a gap, and a report that could not arrive is no failure.
  */
 export class ObservedTime {
   #gaps: Gap[] = [];
@@ -25,6 +28,17 @@ export class ObservedTime {
   miss(fromMs: number, toMs: number): void {
     const from = Math.max(fromMs, this.#gaps.at(-1)?.[1] ?? fromMs);
     if (toMs > from) this.#gaps = [...this.#gaps, [from, toMs] as const].slice(-gapsMax);
+  }
+
+  /**
+   * Whether a session began in a gap that outlasted the leases, by the time of its start and of its report. Control goes
+   * on there and the candidate gets nobody. One that was reported before the gap began has a clock that is ahead.
+   */
+  isOneSided(startedAtMs: number, receivedAtMs: number): boolean {
+    return this.#gaps.some(
+      ([fromMs, toMs]) =>
+        toMs - fromMs > leaseGapMs && startedAtMs >= fromMs && startedAtMs < toMs && receivedAtMs >= fromMs,
+    );
   }
 
   /** The moment since which `ms` of observed time had passed at `atMs`. */

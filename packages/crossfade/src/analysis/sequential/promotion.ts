@@ -43,6 +43,12 @@ function missingExposure(measurement: Measurement, findings: Findings): Promotio
   const { question, waiting } = measurement;
   const sessions = wholeSessions(findings);
   const planned = groupThousands(question.plannedSessions);
+  if (question.unheardMs !== undefined) {
+    return {
+      verdict: 'no-data',
+      sentence: `No gateway was heard for ${formatDurationMs(question.unheardMs)}: nothing counts meanwhile.`,
+    };
+  }
   if (question.silentMs !== undefined) {
     return {
       verdict: 'no-data',

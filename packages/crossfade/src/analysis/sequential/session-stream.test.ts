@@ -125,7 +125,7 @@ describe('sessions on their way into the sums', () => {
   test('wait longer by the time in which nobody looked, those that began in it too', () => {
     const observed = new ObservedTime();
     const sessions = new SessionStream(setups, 0, maturityMs, minuteMs, observed);
-    sessions.openEpoch({ epoch: 1, share: 0.5 });
+    sessions.openEpoch({ epoch: 1, share: null });
     for (const minute of [0, 7, 30]) sessions.announce(assigned(minute, minute), minute * minuteMs + 100);
     observed.miss(5 * minuteMs, 45 * minuteMs);
 
@@ -138,6 +138,26 @@ describe('sessions on their way into the sums', () => {
     sessions.advance(55 * minuteMs);
     expect(sessions.pending).toBe(0);
     expect([cell(sessions, 'n'), cell(sessions, 'sumY')]).toEqual([3, 1]);
+  });
+
+  test('that began while every lease was over are no part of a comparison: a share served control alone', () => {
+    const observed = new ObservedTime();
+    const sessions = new SessionStream(setups, 0, maturityMs, minuteMs, observed);
+    sessions.openEpoch({ epoch: 1, share: 0.5 });
+    observed.miss(5 * minuteMs, 5.5 * minuteMs);
+    observed.miss(10 * minuteMs, 50 * minuteMs);
+    const announced = (id: number, minute: number, receivedMinute: number) =>
+      sessions.announce(assigned(id, minute), receivedMinute * minuteMs);
+
+    // Leases outlast a short gap.
+    expect(announced(1, 5, 6)).toBe('taken');
+    expect(announced(2, 9, 9.1)).toBe('taken');
+    // Reported before the gap began: its clock is ahead, and it goes on to be known.
+    expect(announced(3, 10, 9.9)).toBe('taken');
+    expect(sessions.report(assigned(3, 10), clean, 50 * minuteMs)).toBe('taken');
+    expect(announced(4, 30, 49.5)).toBe('not-random');
+    expect(sessions.report(assigned(4, 30), clean, 49.6 * minuteMs)).toBe('not-random');
+    expect(announced(5, 50, 50.1)).toBe('taken');
   });
 
   test('a clock that goes back changes nothing', () => {
