@@ -6,7 +6,7 @@ import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import type { SessionSignal } from '../transcript/session-record.ts';
 import { by, hourMs, name, World } from './control-world.fixture.ts';
 import { planDocument } from './rollout.fixture.ts';
-import { settledNoticeDays, Upkeep, upkeepRowsMax } from './upkeep.ts';
+import { reportDays, settledNoticeDays, Upkeep, upkeepRowsMax } from './upkeep.ts';
 
 const dayMs = 24 * hourMs;
 const plan = { ...planDocument, stages: planDocument.stages.slice(1), maturity: '2h' };
@@ -104,6 +104,47 @@ describe('upkeep', () => {
     expect(await signalsLeft(world, name)).toBe(0);
   });
 
+  it('drops old reports of a completed rollout, of others and of none, and goes on judging from the sums', async () => {
+    const world = await openWorld({ tickMs: dayMs });
+    while (world.status.state !== 'completed')
+      await world.manager.advance(name, { ...by, withoutPass: true });
+    await announce(world, 2, name);
+    await world.traffic({ perArm: 20 });
+    const { record } = (await world.sessions.records({ limit: 1 }))[0]!;
+    const { rollout: _, ...assignment } = record.assignment;
+    const ofNone = { ...record, sessionId: 'of none', assignment };
+    await world.sessions.saveSession(ofNone, null, world.clock.nowMs());
+    const recordsLeft = async () => (await world.sessions.records({ limit: 10_000 })).length;
+    expect(await recordsLeft()).toBe(41);
+    for (let days = 0; days < reportDays; days++) {
+      world.clock.advance(dayMs);
+      await world.loop.tick();
+    }
+    expect([await recordsLeft(), await signalsLeft(world, name)]).toEqual([41, 2]);
+    const before = world.loop.comparison(name);
+
+    world.clock.advance(dayMs);
+    await world.loop.tick();
+    expect([await recordsLeft(), await signalsLeft(world, name)]).toEqual([0, 0]);
+    expect(before?.sessions).toMatchObject({ candidate: 20 });
+    expect(world.loop.comparison(name)?.sessions).toEqual(before?.sessions);
+  });
+
+  it('keeps every report of a rollout that is paused, however old, so that its sums can be made again', async () => {
+    const world = await openWorld({ tickMs: dayMs });
+    await announce(world, 2, name);
+    await world.traffic({ perArm: 19 });
+    await world.manager.pause(name, by);
+    const kept = async () => [(await world.sessions.records()).length, await signalsLeft(world, name)];
+    const before = await kept();
+    for (let days = 0; days < reportDays + 2; days++) {
+      world.clock.advance(dayMs);
+      await world.loop.tick();
+    }
+    expect(world.status.state).toBe('paused');
+    expect(await kept()).toEqual(before);
+  });
+
   it('forgets a notice thirty days after it was sent', async () => {
     const world = await openWorld();
     const [notice] = await world.store.pendingOutbox({ limit: 1 });
@@ -132,11 +173,11 @@ describe('upkeep', () => {
     }
     await announce(world, 1, 'nobody knows it', 'another');
     world.clock.advance(hourMs - 1);
-    const dropSignals = world.sessions.dropSignals.bind(world.sessions);
+    const dropRecords = world.sessions.dropRecords.bind(world.sessions);
     let asked = 0;
-    world.sessions.dropSignals = (options) => {
+    world.sessions.dropRecords = (options) => {
       asked += 1;
-      return dropSignals(options);
+      return dropRecords(options);
     };
     await world.loop.tick();
     expect(asked).toBe(0);

@@ -10,19 +10,25 @@ export const upkeepRowsMax = 500;
 
 const dayMs = 86_400_000;
 
+/**
+ * Reports of sessions are kept this long when no rollout that runs may ask for them. A completed rollout is judged on from
+ * its sums; only if these are lost does a reading begin anew, and then with what is left.
+ */
+export const reportDays = 90;
+
 /** A notice that was sent or dropped is kept this long, for whoever asks what a person was told. */
 export const settledNoticeDays = 30;
 
 export interface UpkeepOptions {
   readonly store: Pick<RolloutStore, 'forgetOutbox'>;
-  readonly sessions: Pick<SessionStore, 'dropSignals'>;
+  readonly sessions: Pick<SessionStore, 'dropSignals' | 'dropRecords'>;
   readonly clock: Clock;
 }
 
 /**
  * Takes out of the stores what nobody reads any more, so that the disk does not fill: signals of rollouts that are over,
- * and notices that are settled. Signals of a rollout that is still judged stay however old they are: a reading that
- * begins anew from the store must come to the same sums.
+ * old records and signals of what does not run, and notices that are settled. Reports of a rollout that is not over stay
+ * however old they are: a reading that begins anew from the store must come to the same sums.
  */
 export class Upkeep {
   readonly #options: UpkeepOptions;
@@ -40,6 +46,7 @@ export class Upkeep {
     // Before the work: a store that refuses is asked again in an hour, not every second.
     this.#notBeforeMs = monotonicMs + betweenMs;
     const nowMs = clock.nowMs();
+    const running = states.filter((state) => !isOver(state)).map(({ name }) => name);
     const needed = states.filter((state) => watched.has(state.name) || !isOver(state));
     const longestMaturityMs = needed.reduce((longest, { plan }) => Math.max(longest, plan.maturityMs), 0);
     const signals = await sessions.dropSignals({
@@ -47,7 +54,14 @@ export class Upkeep {
       receivedBeforeMs: nowMs - longestMaturityMs - dayMs,
       limit: upkeepRowsMax,
     });
+    const old = {
+      exceptRollouts: running,
+      receivedBeforeMs: nowMs - reportDays * dayMs,
+      limit: upkeepRowsMax,
+    };
+    const oldSignals = await sessions.dropSignals(old);
+    const records = await sessions.dropRecords(old);
     const notices = await store.forgetOutbox(nowMs - settledNoticeDays * dayMs, upkeepRowsMax);
-    if (signals === upkeepRowsMax || notices === upkeepRowsMax) this.#notBeforeMs = monotonicMs;
+    if ([signals, oldSignals, records, notices].includes(upkeepRowsMax)) this.#notBeforeMs = monotonicMs;
   }
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { describe, expect, test } from 'vitest';
-import type { SessionSignal } from '../transcript/session-record.ts';
+import { recordOf } from '../analysis/record.fixture.ts';
+import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
 import { openedStores } from './opened-stores.fixture.ts';
 import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
 
@@ -17,6 +18,13 @@ const signal = (sessionId: string, kind: SessionSignal['kind'], rollout = 'a'): 
   reason: 'SPLIT',
   startedAtMs: 5,
 });
+
+function record(sessionId: string, rollout?: string): SessionRecord {
+  const made = recordOf({ id: sessionId });
+  const { rollout: _, ...assignment } = made.assignment;
+  const of = rollout === undefined ? {} : { rollout: { name: rollout, epoch: 1 } };
+  return { ...made, assignment: { ...assignment, ...of } };
+}
 
 /** What stores promise of what they forget; each adapter runs it. */
 export function describeForgetting(
@@ -84,6 +92,38 @@ export function describeForgetting(
       expect(await store.dropSignals({ ...old, receivedBeforeMs: 31, limit: 2 })).toBe(1);
       expect(await store.saveSignals([signal('over-30', 'started', 'over')], 40)).toBe(1);
       const again = await store.signals({ after: before[4]!.sequence });
+      expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
+    });
+
+    test('old records are dropped, a few at a time, of all rollouts but those named; transcripts stay', async () => {
+      const store = await opened(openSessions());
+      const said = { sessionId: 'over-10', entries: [] } as unknown as StoredTranscript;
+      for (const [id, rollout, receivedAtMs] of [
+        ['kept-10', 'kept', 10],
+        ['over-10', 'over', 10],
+        ['none-10', undefined, 10],
+        ['over-never', 'later', undefined],
+        ['over-20', 'over', 20],
+        ['over-30', 'over', 30],
+      ] as const) {
+        await store.saveSession(record(id, rollout), id === 'over-10' ? said : null, receivedAtMs);
+      }
+      const before = await store.records();
+      const left = async () => (await store.records()).map(({ record: { sessionId } }) => sessionId);
+      const old = { exceptRollouts: ['kept', 'nobody'], receivedBeforeMs: 30 };
+      expect(await store.dropRecords({ ...old, receivedBeforeMs: 10, limit: 10 })).toBe(0);
+      expect(await store.dropRecords({ ...old, limit: 2 })).toBe(2);
+      expect(await store.dropRecords({ ...old, limit: 2 })).toBe(1);
+      expect(await store.dropRecords({ ...old, limit: 2 })).toBe(0);
+      expect(await left()).toEqual(['kept-10', 'over-never', 'over-30']);
+      expect(await store.record('over-10')).toBeUndefined();
+      expect(await store.transcript('over-10')).toEqual(said);
+      expect(await store.eraseTranscript('over-10')).toBe(true);
+
+      // Nothing is missed by a reader that stood behind what was dropped.
+      expect(await store.dropRecords({ ...old, receivedBeforeMs: 31, limit: 2 })).toBe(1);
+      expect(await store.saveSession(record('over-30', 'over'), null, 40)).toBe(true);
+      const again = await store.records({ after: before[5]!.sequence });
       expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
     });
   });

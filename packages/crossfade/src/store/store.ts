@@ -127,6 +127,13 @@ export interface StoredSignal {
   readonly receivedAtMs: number;
 }
 
+/** What is forgotten of reports. */
+export interface DropOptions {
+  readonly exceptRollouts: readonly string[];
+  readonly receivedBeforeMs: number;
+  readonly limit: number;
+}
+
 /** Where sessions end up: transcripts and their records. Used by the gateway, and by the controller for the judge. */
 export interface SessionStore {
   /**
@@ -160,11 +167,12 @@ export interface SessionStore {
    * Forgets signals that were received before a time, of all rollouts but those named, at most `limit`. Answers how many
    * went: fewer than `limit` when none is left. Sequences of those that stay, and of those that come, do not change.
    */
-  dropSignals(options: {
-    readonly exceptRollouts: readonly string[];
-    readonly receivedBeforeMs: number;
-    readonly limit: number;
-  }): Promise<number>;
+  dropSignals(options: DropOptions): Promise<number>;
+  /**
+   * The same for records, also of sessions without a rollout. One that was saved without the time it was received stays,
+   * and so does every transcript until it is erased. A session that is forgotten may be saved again.
+   */
+  dropRecords(options: DropOptions): Promise<number>;
   /** Keeps a text by name, over the one before. What is folded from records is saved so, beside where it stopped. */
   saveSnapshot(name: string, text: string): Promise<void>;
   snapshot(name: string): Promise<string | undefined>;

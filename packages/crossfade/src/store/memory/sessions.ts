@@ -1,7 +1,7 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
-import type { SessionStore } from '../store.ts';
+import type { DropOptions, SessionStore } from '../store.ts';
 import { MemoryUsage } from './usage.ts';
 
 /** A session store for tests and trials: keeps every promise of the port but to survive the process. */
@@ -9,22 +9,25 @@ export function createMemorySessionStore(): SessionStore {
   return new MemorySessionStore();
 }
 
-interface KeptSignal {
-  readonly key: string;
-  readonly rollout: string;
+/** As text, so that nobody who keeps the object can change what is stored. */
+interface Kept {
   readonly json: string;
+  readonly rollout: string | undefined;
+  readonly receivedAtMs: number | null;
+}
+
+interface KeptRecord extends Kept {
+  readonly sessionId: string;
+}
+
+interface KeptSignal extends Kept {
+  readonly key: string;
   readonly receivedAtMs: number;
 }
 
 class MemorySessionStore implements SessionStore {
-  /** As text, so that nobody who keeps the object can change what is stored. */
-  readonly #records: {
-    readonly sessionId: string;
-    readonly rollout: string | undefined;
-    readonly json: string;
-    readonly receivedAtMs: number | null;
-  }[] = [];
   /** By place; null: dropped. */
+  readonly #records: (KeptRecord | null)[] = [];
   readonly #signals: (KeptSignal | null)[] = [];
   readonly #signalled = new Set<string>();
   readonly #snapshots = new Map<string, string>();
@@ -55,7 +58,7 @@ class MemorySessionStore implements SessionStore {
     this.#checkOpen();
     const index = this.#bySession.get(sessionId);
     const stored = index === undefined ? undefined : this.#records[index];
-    return stored === undefined ? undefined : (JSON.parse(stored.json) as SessionRecord);
+    return stored == null ? undefined : (JSON.parse(stored.json) as SessionRecord);
   }
 
   async transcript(sessionId: string) {
@@ -71,17 +74,11 @@ class MemorySessionStore implements SessionStore {
 
   async records(options: Parameters<SessionStore['records']>[0] = {}) {
     this.#checkOpen();
-    const { after = 0, rollout } = options;
-    return this.#records
-      .slice(after)
-      .map((stored, index) => ({ ...stored, sequence: after + index + 1 }))
-      .filter((stored) => rollout === undefined || stored.rollout === rollout)
-      .slice(0, readLimit(options.limit))
-      .map(({ sequence, json, receivedAtMs }) => ({
-        sequence,
-        record: JSON.parse(json) as SessionRecord,
-        receivedAtMs,
-      }));
+    return pageOf(this.#records, options).map(({ sequence, json, receivedAtMs }) => ({
+      sequence,
+      record: JSON.parse(json) as SessionRecord,
+      receivedAtMs,
+    }));
   }
 
   async saveSignals(signals: readonly SessionSignal[], receivedAtMs: number) {
@@ -99,32 +96,25 @@ class MemorySessionStore implements SessionStore {
 
   async signals(options: Parameters<SessionStore['signals']>[0] = {}) {
     this.#checkOpen();
-    const { after = 0, rollout } = options;
-    return this.#signals
-      .slice(after)
-      .flatMap((stored, index) => (stored === null ? [] : [{ ...stored, sequence: after + index + 1 }]))
-      .filter((stored) => rollout === undefined || stored.rollout === rollout)
-      .slice(0, readLimit(options.limit))
-      .map(({ sequence, json, receivedAtMs }) => ({
-        sequence,
-        signal: JSON.parse(json) as SessionSignal,
-        receivedAtMs,
-      }));
+    return pageOf(this.#signals, options).map(({ sequence, json, receivedAtMs }) => ({
+      sequence,
+      signal: JSON.parse(json) as SessionSignal,
+      receivedAtMs,
+    }));
   }
 
-  async dropSignals({ exceptRollouts, receivedBeforeMs, limit }: Parameters<SessionStore['dropSignals']>[0]) {
+  async dropSignals(options: DropOptions) {
     this.#checkOpen();
-    const rowsMax = readLimit(limit);
-    let dropped = 0;
-    for (const [index, stored] of this.#signals.entries()) {
-      if (dropped === rowsMax) break;
-      if (stored === null || exceptRollouts.includes(stored.rollout)) continue;
-      if (stored.receivedAtMs >= receivedBeforeMs) continue;
-      this.#signals[index] = null;
-      this.#signalled.delete(stored.key);
-      dropped += 1;
-    }
-    return dropped;
+    const dropped = dropFrom(this.#signals, options);
+    for (const { key } of dropped) this.#signalled.delete(key);
+    return dropped.length;
+  }
+
+  async dropRecords(options: DropOptions) {
+    this.#checkOpen();
+    const dropped = dropFrom(this.#records, options);
+    for (const { sessionId } of dropped) this.#bySession.delete(sessionId);
+    return dropped.length;
   }
 
   async saveSnapshot(name: string, text: string) {
@@ -170,4 +160,32 @@ class MemorySessionStore implements SessionStore {
     if (this.#closed)
       throw new CrossfadeError('STORE_UNAVAILABLE', 'Expected an open store, got a closed one.');
   }
+}
+
+/** What stands after a place, in order, each with its sequence. */
+function pageOf<T extends Kept>(
+  rows: readonly (T | null)[],
+  { after = 0, rollout, limit }: NonNullable<Parameters<SessionStore['records']>[0]>,
+): readonly (T & { readonly sequence: number })[] {
+  return rows
+    .slice(after)
+    .flatMap((row, index) => (row === null ? [] : [{ ...row, sequence: after + index + 1 }]))
+    .filter((row) => rollout === undefined || row.rollout === rollout)
+    .slice(0, readLimit(limit));
+}
+
+/** Takes out what may go, and answers it. */
+function dropFrom<T extends Kept>(
+  rows: (T | null)[],
+  { exceptRollouts, receivedBeforeMs, limit }: DropOptions,
+): readonly T[] {
+  const dropped: T[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (dropped.length === readLimit(limit)) break;
+    if (row === null || (row.rollout !== undefined && exceptRollouts.includes(row.rollout))) continue;
+    if (row.receivedAtMs === null || row.receivedAtMs >= receivedBeforeMs) continue;
+    rows[index] = null;
+    dropped.push(row);
+  }
+  return dropped;
 }

@@ -1,6 +1,6 @@
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
-import type { SessionStore } from '../store.ts';
+import type { DropOptions, SessionStore } from '../store.ts';
 import { Database } from './database.ts';
 import { sessionMigrations } from './migrations.ts';
 import { SqliteUsage } from './usage.ts';
@@ -18,20 +18,22 @@ export async function openSqliteSessionStore(options: SqliteSessionStoreOptions)
   return new SqliteSessionStore(database, options.countsUsage ?? true);
 }
 
-/** Names of rollouts with signals: one step in the index for each, however many signals it has. */
-const signalledRollouts = `
+type Reports = 'session_signals' | 'session_records';
+
+/** Names of rollouts with reports: one step in the index for each, however many it has. Null at the end: of none. */
+const rolloutsIn = (table: Reports): string => `
   WITH RECURSIVE rollouts (name) AS (
-    SELECT MIN(rollout) FROM session_signals
+    SELECT MIN(rollout) FROM ${table}
     UNION ALL
-    SELECT (SELECT MIN(rollout) FROM session_signals WHERE rollout > name) FROM rollouts WHERE name IS NOT NULL
+    SELECT (SELECT MIN(rollout) FROM ${table} WHERE rollout > name) FROM rollouts WHERE name IS NOT NULL
   )
-  SELECT name FROM rollouts WHERE name IS NOT NULL`;
+  SELECT name FROM rollouts`;
 
 /** Looks at no more rows than it may drop: those that came first are the old ones. */
-const oldestSignalsDrop = `
-  DELETE FROM session_signals WHERE sequence IN (
+const dropOldest = (table: Reports): string => `
+  DELETE FROM ${table} WHERE sequence IN (
     SELECT sequence FROM (
-      SELECT sequence, received_at_ms FROM session_signals WHERE rollout = ? ORDER BY sequence LIMIT ?
+      SELECT sequence, received_at_ms FROM ${table} WHERE rollout IS ? ORDER BY sequence LIMIT ?
     ) WHERE received_at_ms < ?
   )`;
 
@@ -146,14 +148,22 @@ class SqliteSessionStore implements SessionStore {
     }));
   }
 
-  async dropSignals({ exceptRollouts, receivedBeforeMs, limit }: Parameters<SessionStore['dropSignals']>[0]) {
+  async dropSignals(options: DropOptions) {
+    return this.#dropOld('session_signals', options);
+  }
+
+  async dropRecords(options: DropOptions) {
+    return this.#dropOld('session_records', options);
+  }
+
+  #dropOld(table: Reports, { exceptRollouts, receivedBeforeMs, limit }: DropOptions): number {
     const rowsMax = readLimit(limit);
     return this.#db.transaction(() => {
       let left = rowsMax;
-      for (const { name } of this.#db.all(signalledRollouts)) {
+      for (const { name = null } of this.#db.all(rolloutsIn(table))) {
         if (left === 0) break;
-        if (name === undefined || exceptRollouts.includes(String(name))) continue;
-        left -= this.#db.run(oldestSignalsDrop, name, left, receivedBeforeMs);
+        if (name !== null && exceptRollouts.includes(String(name))) continue;
+        left -= this.#db.run(dropOldest(table), name, left, receivedBeforeMs);
       }
       return rowsMax - left;
     });
