@@ -3,7 +3,8 @@ import { processBlockMs } from '../analysis/process-sample.ts';
 import type { Gap } from '../analysis/sequential/observed-time.ts';
 import { RolloutEvidence } from '../analysis/sequential/rollout-evidence.ts';
 import type { Budget, RolloutState } from '../rollout/state.ts';
-import type { SessionStore } from '../store/store.ts';
+import type { SessionStore, StoredRecord, StoredSignal } from '../store/store.ts';
+import type { SessionRecord } from '../transcript/session-record.ts';
 import { evidenceSetup } from './evidence-setup.ts';
 import { measureProcesses, type ProcessBlockSource } from './measure-processes.ts';
 import type { MetricSource } from './metric-source.ts';
@@ -48,6 +49,16 @@ export interface ReaderOptions {
 interface Ahead {
   readonly ofEpoch: number;
   readonly metAtLook: Map<number, number>;
+}
+
+/** One kind of report: how a page of it is asked for, where one stands, and what becomes of it. */
+interface Kind<Report> {
+  readonly pageAfter: (of: {
+    readonly rollout: string;
+    readonly limit: number;
+  }) => Promise<readonly Report[]>;
+  readonly placeOf: (report: Report) => { readonly epoch: number; readonly receivedAtMs: number };
+  readonly take: (report: Report, receivedAtMs: number) => void;
 }
 
 interface Kept {
@@ -202,7 +213,6 @@ export class EvidenceReader implements MetricSource {
     return kept;
   }
 
-  /** Null when all was read; else when the last report that was read was received. */
   /**
    * Whether to stop before a report: it is of an epoch ahead, so the rollout may have moved on since the caller looked, and
    * the next look reads from here. One that is still ahead then is of no epoch of this log (the control plane was restored
@@ -224,49 +234,57 @@ export class EvidenceReader implements MetricSource {
     return false;
   }
 
-  async #readRecords(state: RolloutState, kept: Kept): Promise<number | null> {
-    const { name } = state;
-    const { reading } = kept;
-    let lastMs = reading.evidence.setup.originMs;
+  /** Reads reports page by page. Null when all was read; else when the last one that was read was received. */
+  async #readPages<Report>(
+    state: RolloutState,
+    kept: Kept,
+    { pageAfter, placeOf, take }: Kind<Report>,
+  ): Promise<number | null> {
+    let lastMs = kept.reading.evidence.setup.originMs;
     for (let pages = 0; pages < pagesMax; pages++) {
-      const page = await this.#sessions.records({
-        after: reading.recordsAfter,
-        rollout: name,
-        limit: pageSize,
-      });
-      for (const { sequence, record, receivedAtMs } of page) {
-        const reportEpoch = record.assignment.rollout?.epoch ?? -1;
-        if (this.#stopsAt(reportEpoch, state, kept)) return lastMs;
-        reading.recordsAfter = sequence;
-        lastMs = receivedAtMs ?? record.endedAtMs;
-        if (reportEpoch > state.epoch) reading.evidence.recorded(record, lastMs);
-        else reading.add(record, lastMs);
+      const page = await pageAfter({ rollout: state.name, limit: pageSize });
+      for (const report of page) {
+        const { epoch, receivedAtMs } = placeOf(report);
+        if (this.#stopsAt(epoch, state, kept)) return lastMs;
+        lastMs = receivedAtMs;
+        take(report, lastMs);
       }
       if (page.length < pageSize) return null;
     }
     return lastMs;
   }
 
-  async #readSignals(state: RolloutState, kept: Kept): Promise<number | null> {
-    const { name } = state;
+  #readRecords(state: RolloutState, kept: Kept): Promise<number | null> {
     const { reading } = kept;
-    let lastMs = reading.evidence.setup.originMs;
-    for (let pages = 0; pages < pagesMax; pages++) {
-      const page = await this.#sessions.signals({
-        after: reading.signalsAfter,
-        rollout: name,
-        limit: pageSize,
-      });
-      for (const { sequence, signal, receivedAtMs } of page) {
-        if (this.#stopsAt(signal.rollout.epoch, state, kept)) return lastMs;
-        reading.signalsAfter = sequence;
-        lastMs = receivedAtMs;
-        reading.addSignal(signal, receivedAtMs);
-      }
-      if (page.length < pageSize) return null;
-    }
-    return lastMs;
+    return this.#readPages<StoredRecord>(state, kept, {
+      pageAfter: (of) => this.#sessions.records({ ...of, after: reading.recordsAfter }),
+      placeOf: ({ record, receivedAtMs }) => ({
+        epoch: epochOf(record),
+        receivedAtMs: receivedAtMs ?? record.endedAtMs,
+      }),
+      take: ({ sequence, record }, receivedAtMs) => {
+        reading.recordsAfter = sequence;
+        if (epochOf(record) > state.epoch) reading.evidence.recorded(record, receivedAtMs);
+        else reading.add(record, receivedAtMs);
+      },
+    });
   }
+
+  #readSignals(state: RolloutState, kept: Kept): Promise<number | null> {
+    const { reading } = kept;
+    return this.#readPages<StoredSignal>(state, kept, {
+      pageAfter: (of) => this.#sessions.signals({ ...of, after: reading.signalsAfter }),
+      placeOf: ({ signal, receivedAtMs }) => ({ epoch: signal.rollout.epoch, receivedAtMs }),
+      take: ({ sequence, signal }, receivedAtMs) => {
+        reading.signalsAfter = sequence;
+        reading.addSignal(signal, receivedAtMs);
+      },
+    });
+  }
+}
+
+function epochOf({ assignment }: SessionRecord): number {
+  return assignment.rollout?.epoch ?? -1;
 }
 
 function snapshotName(rollout: string): string {
