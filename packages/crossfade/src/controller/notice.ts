@@ -15,6 +15,9 @@ export interface NoticeText {
   readonly nextStep: string;
 }
 
+/** What a person sends to see that it arrives; nobody can ask for it in a plan. */
+export const testKind = 'test';
+
 /** `critical` wakes somebody, `warning` waits for the day, `info` is news. */
 export type NoticeSeverity = 'info' | 'warning' | 'critical';
 
@@ -25,7 +28,7 @@ export type NoticeSeverity = 'info' | 'warning' | 'critical';
 export interface Notice extends NoticeText {
   /** Of the event that caused it: the same on every attempt and for every receiver. */
   readonly id: string;
-  readonly kind: NoticeKind;
+  readonly kind: NoticeKind | typeof testKind;
   readonly severity: NoticeSeverity;
   readonly atMs: number;
   readonly rollout: string;

@@ -9,8 +9,11 @@ import { attemptsMax, retryMs, retryWaitMs } from './retry-wait.ts';
 
 /** Where notifications go. May be called again for an item it already took: the notice's id tells. */
 export interface NoticeSender {
-  /** Rejects when the notice did not leave: with UNDELIVERABLE when another attempt would not either. */
-  send(item: PendingOutboxItem, signal: AbortSignal): Promise<void>;
+  /**
+   * Answers what came back, if it knows. Rejects when the notice did not leave: with UNDELIVERABLE when another attempt
+   * would not either.
+   */
+  send(item: PendingOutboxItem, signal: AbortSignal): Promise<string | void>;
 }
 
 /** Thrown by a sender when trying again is of no use: the notice is dead at once, until a person mends the cause. */
@@ -84,6 +87,11 @@ export class Notifier {
   async flush(): Promise<number> {
     const counts = await Promise.all(await this.#round());
     return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Sends one item now, once, past the outbox: nothing of it is kept. Settles in time, and as the sender does. */
+  attempt(item: OutboxItem): Promise<string | void> {
+    return this.#inTime({ ...item, createdAtMs: this.#options.clock.nowMs(), attempts: 0 });
   }
 
   /** Gives up what is being sent; the next start sends it again. */
@@ -204,7 +212,7 @@ export class Notifier {
   }
 
   /** Settles in time also when the sender does not listen to its signal. */
-  #inTime(item: PendingOutboxItem): Promise<void> {
+  #inTime(item: PendingOutboxItem): Promise<string | void> {
     return new Promise((resolve, reject) => {
       const abort = new AbortController();
       const give = (reason: Error): void => {

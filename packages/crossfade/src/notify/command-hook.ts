@@ -22,7 +22,7 @@ export function runCommandHook(
   { command, env: names }: CommandTarget,
   env: Environment,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const [program, ...args] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -55,7 +55,7 @@ export function runCommandHook(
       signal.removeEventListener('abort', kill);
       // Something it left behind may hold the other end open.
       child.stderr?.destroy();
-      if (code === 0) return resolve();
+      if (code === 0) return resolve('ended with 0');
       const said = complaint.trim().replaceAll(/\s+/g, ' ');
       reject(
         new Error(

@@ -32,14 +32,14 @@ export function createNoticeSender(options: NoticeSenderOptions): NoticeSender {
   for (const target of targets.values()) checkEnvironment(target, env);
   const log = logSender(options.log);
 
-  const webhook = (notice: Notice, hook: Webhook, signal: AbortSignal): Promise<void> =>
+  const webhook = (notice: Notice, hook: Webhook, signal: AbortSignal): Promise<string> =>
     callWebhook(notice, {
       ...hook,
       env,
       nowMs: options.clock.nowMs(),
       post: { signal, allowedHosts, ...(options.resolve === undefined ? {} : { resolve: options.resolve }) },
     });
-  const send = async (notice: Notice, route: NoticeRoute, signal: AbortSignal): Promise<void> => {
+  const send = async (notice: Notice, route: NoticeRoute, signal: AbortSignal): Promise<string> => {
     if (route.to === 'webhook') return webhook(notice, { ...route, url: route.webhook }, signal);
     const target = route.to === 'target' ? targets.get(route.name) : undefined;
     if (target === undefined) {

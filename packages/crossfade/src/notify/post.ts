@@ -23,11 +23,11 @@ export interface PostOptions {
 const remedy = 'If it is meant, add the host to notifications.allowPrivateHosts of the system configuration.';
 
 /**
- * Posts a body and resolves when the receiver answered 2xx. Redirects are not followed, and no answer is read but its
+ * Posts a body and resolves with what the receiver answered when that is 2xx. Redirects are not followed, and no answer is read but its
  * status. The check of the address is part of the connection: what was resolved and checked is what is connected to, so
  * that a name which resolves to another address a moment later reaches nothing private.
  */
-export function post(url: URL, body: string, options: PostOptions): Promise<void> {
+export function post(url: URL, body: string, options: PostOptions): Promise<string> {
   const { headers, signal, allowedHosts } = options;
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   const isAllowed = allowedHosts.has(hostname.toLowerCase());
@@ -53,8 +53,9 @@ export function post(url: URL, body: string, options: PostOptions): Promise<void
     request.on('error', reject);
     request.once('response', (response) => {
       response.destroy();
-      const problem = problemOf(response.statusCode ?? 0, response.headers['retry-after']);
-      if (problem === null) resolve();
+      const { statusCode = 0 } = response;
+      const problem = problemOf(statusCode, response.headers['retry-after']);
+      if (problem === null) resolve(`answered ${statusCode}`);
       else reject(problem);
     });
     request.end(body);

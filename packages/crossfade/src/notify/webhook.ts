@@ -18,8 +18,8 @@ export interface WebhookCall {
   readonly post: Omit<PostOptions, 'headers'>;
 }
 
-/** Sends one notice to one address, signed when there is a secret. */
-export async function callWebhook(notice: Notice, call: WebhookCall): Promise<void> {
+/** Sends one notice to one address, signed when there is a secret. Answers what came back. */
+export async function callWebhook(notice: Notice, call: WebhookCall): Promise<string> {
   const body = call.format === 'slack' ? slackBody(notice) : webhookBody(notice);
   const id = messageId(notice);
   // The receiver refuses an old timestamp, so that a recorded call is worth nothing: it is that of the attempt.
@@ -35,7 +35,7 @@ export async function callWebhook(notice: Notice, call: WebhookCall): Promise<vo
     'webhook-timestamp': String(Math.floor(call.nowMs / 1_000)),
     ...signed,
   };
-  await post(addressOf(call.url), body, { ...call.post, headers });
+  return post(addressOf(call.url), body, { ...call.post, headers });
 }
 
 function signatures(variable: string, env: Environment, id: string, sentAt: Date, body: string): string {

@@ -7,6 +7,7 @@ import type { DeadLetters } from '../controller/dead-letters.ts';
 import type { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import { refuseUnknownUpstreams, refuseUnservable } from '../controller/known-upstreams.ts';
 import type { ProcessSamples } from '../controller/process-samples.ts';
+import type { TestNotices } from '../controller/test-notice.ts';
 import type { By, RolloutManager } from '../controller/rollout-manager.ts';
 import type { RolloutStatus } from '../controller/rollout-status.ts';
 import type { SessionStore } from '../store/store.ts';
@@ -17,6 +18,7 @@ import { addDeadLetterRoutes } from './dead-letter-routes.ts';
 import { eventStream } from './event-stream.ts';
 import { jsonBody as json } from './json-body.ts';
 import { refuseUnheard, rulesetStream } from './ruleset-stream.ts';
+import { addTestNoticeRoute } from './test-notice-route.ts';
 
 export interface ControlAppOptions {
   readonly manager: RolloutManager;
@@ -32,6 +34,8 @@ export interface ControlAppOptions {
   readonly comparison?: (rollout: string) => Promise<Comparison | null>;
   /** Absent: nothing of the outbox is served. */
   readonly deadLetters?: DeadLetters;
+  /** Absent: no target can be tried. */
+  readonly testNotices?: TestNotices;
   /** An acknowledgement or a drain report came: a rollback may be done. */
   readonly onAnswer?: () => void;
   /** Aborts when the server closes: streams end. */
@@ -109,6 +113,7 @@ export function createControlApp(options: ControlAppOptions): Hono {
   addTelemetryRoutes(app, options);
   addRolloutRoutes(app, options);
   if (options.deadLetters !== undefined) addDeadLetterRoutes(app, options.deadLetters);
+  if (options.testNotices !== undefined) addTestNoticeRoute(app, options.testNotices);
   return app;
 }
 

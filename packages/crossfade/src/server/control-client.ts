@@ -5,6 +5,7 @@ import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '
 import type { Comparison } from '../controller/comparison.ts';
 import type { DeadLetter, DeadLetterChoice } from '../controller/dead-letters.ts';
 import type { VerdictExplanation } from '../controller/explain-verdict.ts';
+import type { NoticeTrial } from '../controller/test-notice.ts';
 import type { HistoryEntry, RolloutStatus } from '../controller/rollout-status.ts';
 import type { CommandName } from '../wire/control.ts';
 import type { ProcessSample, ProcessSamplesAnswer } from '../wire/process-samples.ts';
@@ -29,6 +30,9 @@ export const tokenFileName = 'token';
 
 /** Every answer of the control plane takes milliseconds; past this it hangs. */
 const requestTimeoutMs = 10_000;
+
+/** A test notice waits for its receiver, which has ten seconds. */
+const testNoticeExtraMs = 5_000;
 
 /** What some commands take beside who and why. */
 export interface CommandMore {
@@ -135,6 +139,11 @@ export class ControlClient {
     return (await this.#post<{ count: number }>(`/v1/dead-letters/${command}`, { ...by, ...choice })).count;
   }
 
+  /** Sends a test notice to a target of the system's configuration, and says what came back. */
+  async testNotice(target: string, by: CommandBy): Promise<NoticeTrial> {
+    return this.#post('/v1/test-notices', { ...by, target }, this.#timeoutMs + testNoticeExtraMs);
+  }
+
   /**
    * Every event from now on, or after a sequence, of one rollout if named: each once, in order, across restarts of the
    * control plane, until `signal` aborts. Rejects when the first connection is refused.
@@ -160,11 +169,11 @@ export class ControlClient {
     return this.#request(path, { method: 'GET' });
   }
 
-  #post<T>(path: string, body: unknown): Promise<T> {
-    return this.#request(path, { method: 'POST', body: JSON.stringify(body) });
+  #post<T>(path: string, body: unknown, timeoutMs?: number): Promise<T> {
+    return this.#request(path, { method: 'POST', body: JSON.stringify(body) }, timeoutMs);
   }
 
-  async #request<T>(path: string, init: RequestInit): Promise<T> {
+  async #request<T>(path: string, init: RequestInit, timeoutMs = this.#timeoutMs): Promise<T> {
     const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' };
     let response: Response;
     let text: string;
@@ -172,7 +181,7 @@ export class ControlClient {
       response = await this.#fetch(new URL(path, this.url), {
         ...init,
         headers,
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       text = await response.text();
     } catch (cause) {

@@ -11,6 +11,7 @@ import { Notifier, type NoticeSender } from '../controller/notifier.ts';
 import { ProcessSamples } from '../controller/process-samples.ts';
 import { RolloutManager } from '../controller/rollout-manager.ts';
 import { settleRollbacks } from '../controller/settle-rollbacks.ts';
+import { TestNotices } from '../controller/test-notice.ts';
 import { Upkeep } from '../controller/upkeep.ts';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
 import { startControlServer } from './control-server.ts';
@@ -84,6 +85,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     evaluators,
     processes,
     deadLetters,
+    testNotices: new TestNotices({ notifier, targets: noticeTargets, clock, ids: systemIds, log }),
     // Before the first look of this process the log has the last one that was news.
     comparison: async (name) =>
       loop.comparison(name) ?? (await manager.explainVerdict(name))?.replayed ?? null,

@@ -220,6 +220,8 @@ export const deadLettersSchema = z.object({
   id: z.string().min(1).max(1_000).optional(),
 });
 
+export const testNoticeSchema = z.object({ ...bySchema.shape, target: id });
+
 export const eventsQuerySchema = z.object({
   /** Only of this rollout. */
   rollout: id.optional(),

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { ControlClient } from '../../server/control-client.ts';
 import { type CommandIo, say } from '../command-io.ts';
+import { exitCode } from '../exit-code.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { by, byLeaf, type ByOptions } from './by-leaf.ts';
 import { type CommonOptions, systemLeaf } from './leaf.ts';
@@ -16,7 +17,7 @@ interface ChoiceOptions extends ByOptions {
 export function addNotices(program: Command, io: CommandIo): void {
   const notices = program
     .command('notices')
-    .description('Notifications that were given up: list, send again, drop.');
+    .description('Try a target; list, send again or drop notifications that were given up.');
   const clientOf = (options: CommonOptions): Promise<ControlClient> =>
     ControlClient.forDataFolder(resolveDataDir(options.data, io.env));
 
@@ -27,6 +28,17 @@ export function addNotices(program: Command, io: CommandIo): void {
     const deadLetters = await (await clientOf(options)).deadLetters(rollout);
     const text = deadLetters.length === 0 ? 'No dead letters.' : deadLetterLines(deadLetters).join('\n');
     say(io, options.json === true, { json: { deadLetters }, text });
+  });
+  byLeaf(notices, 'test <target>', 'Send a target of the configuration a test, and say what came back.', [
+    'crossfade notices test oncall',
+  ]).action(async (target: string, options: ByOptions) => {
+    const trial = await (await clientOf(options)).testNotice(target, by(options, io));
+    const { isDelivered, said, tookMs } = trial;
+    say(io, options.json === true, {
+      json: trial,
+      text: `${target} ${isDelivered ? said : `was not told: ${said}`} (${tookMs} ms)`,
+      code: isDelivered ? exitCode.ok : exitCode.failed,
+    });
   });
   const settle = {
     retry: 'Send dead letters again, when the receiver is mended.',
