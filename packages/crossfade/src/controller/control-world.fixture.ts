@@ -4,6 +4,7 @@ import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import type { RolloutStore, SessionStore } from '../store/store.ts';
 import type { SessionRecord } from '../transcript/session-record.ts';
+import { readControlHistory } from './control-history.ts';
 import { EvaluatorRegistry } from './evaluator-registry.ts';
 import { ControlLoop, type ControlLoopOptions } from './loop.ts';
 import { planDocument, sessionOf } from './rollout.fixture.ts';
@@ -78,6 +79,8 @@ export class World {
       store: setting.store,
       clock,
       witnesses: () => evaluators.witnesses(),
+      history: (plan, nowMs) =>
+        readControlHistory({ sessions: setting.sessions, log: silentLog }, plan, nowMs),
     });
     if (manager.states().length === 0) {
       await manager.apply(setting.plan ?? planDocument, by);

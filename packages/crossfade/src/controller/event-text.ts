@@ -1,6 +1,6 @@
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import { formatDurationMs } from '@crossfade/sdk/core/units';
-import type { AcceptanceEvidence } from '../rollout/commands.ts';
+import type { AcceptanceEvidence, Past } from '../rollout/commands.ts';
 import type { PlanChange, RolloutEvent } from '../rollout/events.ts';
 import { changeWords } from '../rollout/plan-words.ts';
 import type { Position } from '../rollout/state.ts';
@@ -17,7 +17,7 @@ export function eventText(event: RolloutEvent): string {
     case 'waived':
       return `Acceptance waived for ${event.gates.join(', ') || 'all gates'}.`;
     case 'stage-entered':
-      return `Stage ${event.after.stage} entered${how(event)}: ${shareText(event.after)}.`;
+      return `Stage ${event.after.stage} entered${how(event)}: ${shareText(event.after)}.${historyText(event)}`;
     case 'approved':
       return `Stage ${event.stage} approved.`;
     case 'approval-wanted':
@@ -43,7 +43,7 @@ export function eventText(event: RolloutEvent): string {
     case 'enabled':
       return `Enabled again: ${shareText(event.after)}.`;
     case 'revised':
-      return `Plan changed${bakeText(event)}: ${event.diff.map(changeText).join('; ')}.`;
+      return `Plan changed${bakeText(event)}: ${event.diff.map(changeText).join('; ')}.${historyText(event)}`;
     case 'completed':
       return `Completed${how(event)}: ${shareText(event.after)}.`;
     case 'rollback-started':
@@ -72,6 +72,16 @@ export function acceptedText({
   for (const { result } of metrics) counts.set(result, (counts.get(result) ?? 0) + 1);
   const results = [...counts].map(([result, n]) => `${n} ${result}`).join(', ');
   return `Accepted by report ${reportId.slice(0, 12)} of ${target} (${system}, profile ${profile}, suite ${suite}): ${results}.`;
+}
+
+/** What the judge measures by from here on. */
+function historyText({ history }: Past): string {
+  if (history === undefined) return '';
+  const { sessions, fromMs, untilMs, baselines } = history;
+  const span = formatDurationMs(Math.max(0, untilMs - fromMs));
+  const finalsMs = baselines['finalization-latency']?.p95Ms;
+  const slow = finalsMs === undefined ? '' : `; finals count as slow from ${finalsMs} ms`;
+  return ` Measured by ${count(sessions, 'session')} of control before it, over ${span}${slow}.`;
 }
 
 function how(event: { readonly byHand: boolean; readonly withoutPass: boolean }): string {

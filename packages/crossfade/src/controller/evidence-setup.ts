@@ -17,12 +17,12 @@ export function evidenceMinuteMs(timeScale: number): number {
 /** What is fixed of a rollout's evidence. Pure, so that a restart has the same. */
 export function evidenceSetup(
   { plan }: Pick<RolloutState, 'plan'>,
-  budget: Pick<Budget, 'sinceMs'>,
+  budget: Pick<Budget, 'sinceMs' | 'history'>,
   timeScale: number,
 ): EvidenceSetup {
   return {
     originMs: budget.sinceMs,
-    metrics: metricSetups(plan),
+    metrics: metricSetups(plan, budget.history),
     maturityMs: plan.maturityMs,
     earlyMaturityMs: Math.min(plan.maturityMs, earlyMaturityDefaultMs),
     minuteMs: evidenceMinuteMs(timeScale),

@@ -67,7 +67,7 @@ function explained(entry: HistoryEntry, { judgement }: Judged, state: RolloutSta
       sentence: `${said} Nothing was measured, so nothing can be judged again.`,
     };
   }
-  const again = judgeMeasured({ metrics: metricSetups(state.plan) }, measurement);
+  const again = judgeMeasured({ metrics: metricSetups(state.plan, state.budget?.history) }, measurement);
   const { atLook: _look, ...compared } = recorded;
   const holds = isSameJson(compared, judgementOf(again, judgement.epoch));
   const replayed = comparisonOf(again, {

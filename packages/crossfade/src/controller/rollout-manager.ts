@@ -5,13 +5,14 @@ import { evaluate } from '@crossfade/sdk/flags/evaluate';
 import { explainDecision } from '@crossfade/sdk/flags/explain';
 import { validateRuleset } from '@crossfade/sdk/flags/validate';
 import type { DrainPolicy, EvaluationContext, EvaluationResult, Ruleset } from '@crossfade/sdk/flags/ruleset';
-import type { Actor, Command, Witnesses } from '../rollout/commands.ts';
+import type { Actor, Command } from '../rollout/commands.ts';
 import { evidenceOfReport } from '../rollout/acceptance-report.ts';
 import { decide } from '../rollout/decide.ts';
 import { parsePlan } from '../rollout/parse-plan.ts';
 import type { Plan } from '../rollout/plan.ts';
 import { isOver, type RolloutState } from '../rollout/state.ts';
 import type { RolloutStore } from '../store/store.ts';
+import { type Facts, withFacts } from './command-facts.ts';
 import { CommandQueue } from './command-queue.ts';
 import { explainVerdict, type VerdictExplanation } from './explain-verdict.ts';
 import { historyEntry } from './history.ts';
@@ -31,11 +32,9 @@ export interface By {
 /** A plan as people write it: YAML or JSON text, or the object that such a text makes. */
 export type PlanInput = string | object;
 
-export interface RolloutManagerOptions {
+export interface RolloutManagerOptions extends Facts {
   readonly store: RolloutStore;
   readonly clock?: Clock;
-  /** Who must confirm a rollback; asked when one begins. Nobody, when absent: decisions are made in this process. */
-  readonly witnesses?: () => Witnesses;
   /** Who is told of every rollout, beside those that its plan names. */
   readonly noticeTargets?: readonly NoticeTarget[];
 }
@@ -61,7 +60,7 @@ const pageSize = 1_000;
 export class RolloutManager {
   readonly #store: RolloutStore;
   readonly #clock: Clock;
-  readonly #witnesses: () => Witnesses;
+  readonly #facts: Facts;
   readonly #targets: readonly NoticeTarget[];
   readonly #log: RolloutLog;
   #compiled: CompiledRuleset;
@@ -76,7 +75,7 @@ export class RolloutManager {
   private constructor(options: RolloutManagerOptions, log: RolloutLog) {
     this.#store = options.store;
     this.#clock = options.clock ?? systemClock;
-    this.#witnesses = options.witnesses ?? (() => ({}));
+    this.#facts = options;
     this.#targets = options.noticeTargets ?? [];
     this.#log = log;
     this.#compiled = compileRuleset(validateRuleset(log.ruleset));
@@ -291,7 +290,7 @@ export class RolloutManager {
   }
 
   async #execute(name: string, asked: Command, check: () => void): Promise<RolloutStatus> {
-    const command = this.#withWitnesses(asked);
+    const command = await withFacts(asked, this.#facts, () => this.state(name), this.#clock.nowMs());
     for (let attempt = 1; ; attempt++) {
       check();
       const state = command.type === 'apply' ? (this.#log.state(name) ?? null) : this.state(name);
@@ -317,11 +316,6 @@ export class RolloutManager {
   #settled(name: string, asked: Command): RolloutStatus {
     this.#unsaved.settled(this.state(name), asked);
     return this.status(name);
-  }
-
-  #withWitnesses(command: Command): Command {
-    if (command.type !== 'rollback' && command.type !== 'verdict') return command;
-    return { ...this.#witnesses(), ...command };
   }
 
   /** What one rollout alone cannot see: its flag's others, and builds that were taken back. */

@@ -1,5 +1,5 @@
 import { resultOf } from './acceptance-report.ts';
-import type { Command } from './commands.ts';
+import type { Command, Past } from './commands.ts';
 import { refusal, type Decision, type DecisionDraft } from './decision.ts';
 import { meets, problemOf } from './evidence-problem.ts';
 import { freezeAt } from './freeze.ts';
@@ -41,6 +41,7 @@ export function decideAccept(draft: DecisionDraft, command: Accept): Decision {
     draft.emit({ type: 'waived', gates: [metric] }, waiver ?? command.reason);
   return enterFirstStage(
     draft,
+    command,
     `Acceptance report ${evidence.reportId.slice(0, 12)} meets what the plan requires`,
   );
 }
@@ -63,7 +64,7 @@ export function decideWaive(draft: DecisionDraft, command: Waive): Decision {
   }
   if (phase === 'awaiting-acceptance') refuseInFreeze(draft, command);
   draft.emit({ type: 'waived', gates });
-  return enterFirstStage(draft, `${command.actor.name} waives ${gates.join(', ') || 'acceptance'}`);
+  return enterFirstStage(draft, command, `${command.actor.name} waives ${gates.join(', ') || 'acceptance'}`);
 }
 
 function refuseInFreeze(draft: DecisionDraft, command: Command): void {
@@ -76,8 +77,10 @@ function refuseInFreeze(draft: DecisionDraft, command: Command): void {
   );
 }
 
-function enterFirstStage(draft: DecisionDraft, why: string): Decision {
+function enterFirstStage(draft: DecisionDraft, { history }: Past, why: string): Decision {
   if (draft.state.phase !== 'awaiting-acceptance') return draft.done(`${why}.`);
-  draft.emit({ type: 'stage-entered', stageIndex: 0, byHand: false, withoutPass: false, judgement: null });
+  const past = history === undefined ? {} : { history };
+  const head = { type: 'stage-entered', stageIndex: 0, byHand: false, withoutPass: false } as const;
+  draft.emit({ ...head, judgement: null, ...past });
   return draft.done(`${why}; stage ${draft.state.plan.stages[0]?.name} begins.`);
 }

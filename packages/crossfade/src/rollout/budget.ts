@@ -1,6 +1,7 @@
 import { bucketCount } from '@crossfade/sdk/flags/ruleset';
 import type { EpochInfo } from '../analysis/sequential/epoch-sums.ts';
 import type { Coins } from '../analysis/sequential/roll-evidence.ts';
+import type { Past } from './commands.ts';
 import type { RolloutEvent } from './events.ts';
 import { meets } from './evidence-problem.ts';
 import type { Plan } from './plan.ts';
@@ -31,11 +32,17 @@ export function coinsOf(plan: Plan): Coins {
   return tossed === 0 ? 'none' : tossed < plan.stages.length ? 'some' : 'all';
 }
 
+/** When an epoch begins, whether with a budget of its own, and what that is measured by. */
+export interface Beginning extends Past {
+  readonly atMs: number;
+  readonly isFresh: boolean;
+}
+
 /** The budget with one more epoch; a fresh one when `isFresh`. */
 export function withEpoch(
   budget: Budget | null,
   { plan, stageIndex, epoch, disabled }: Pick<RolloutState, 'plan' | 'stageIndex' | 'epoch' | 'disabled'>,
-  { atMs, isFresh }: { readonly atMs: number; readonly isFresh: boolean },
+  { atMs, isFresh, history }: Beginning,
 ): Budget {
   const coin = coinOf(plan, stageIndex, epoch, !disabled);
   if (budget !== null && !isFresh) return { ...budget, epochs: [...budget.epochs, coin] };
@@ -44,6 +51,7 @@ export function withEpoch(
     sinceMs: atMs,
     horizonMs: horizonMs(plan),
     coins: coinsOf(plan),
+    history: history ?? null,
     epochs: [coin],
     proven: [],
     alarmedAt: 0,

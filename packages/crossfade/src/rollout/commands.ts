@@ -1,5 +1,6 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { MetricId } from '../analysis/metric-spec.ts';
+import type { ControlHistory } from '../analysis/sequential/control-history.ts';
 import type { EvidenceResult } from '../analysis/verdict.ts';
 import type { DrainOutcome } from '../transcript/session-record.ts';
 import type { Plan } from './plan.ts';
@@ -23,9 +24,9 @@ export type Command =
   | (Asked & { readonly type: 'apply'; readonly plan: Plan })
   | (Asked & { readonly type: 'start' })
   /** Acceptance evidence for this build; opens the first stage. */
-  | (Asked & { readonly type: 'accept'; readonly evidence: AcceptanceEvidence })
+  | (Asked & { readonly type: 'accept'; readonly evidence: AcceptanceEvidence } & Past)
   /** A person's recorded waiver of the acceptance evidence (all gates, or the named ones); opens the first stage. */
-  | (Asked & { readonly type: 'waive'; readonly gates?: readonly MetricId[] })
+  | (Asked & { readonly type: 'waive'; readonly gates?: readonly MetricId[] } & Past)
   /**
    * By hand, one stage on: skips what is left of the bake, never the verdict. `withoutPass` is a person's recorded
    * decision to go on without one; a verdict of `fail` or `invalid` cannot be passed over.
@@ -38,7 +39,7 @@ export type Command =
   | (Asked & { readonly type: 'disable' })
   | (Asked & { readonly type: 'enable' })
   /** Dynamic configuration: a whole new plan for the same build. */
-  | (Asked & { readonly type: 'revise'; readonly plan: Plan })
+  | (Asked & { readonly type: 'revise'; readonly plan: Plan } & Past)
   /** Accepted in every phase, idempotent. `policy` overrides the plan's; a stronger one escalates a running rollback. */
   | (Asked & {
       readonly type: 'rollback';
@@ -75,6 +76,11 @@ export type Command =
   | (Asked & { readonly type: 'finish-rollback' });
 
 export type CommandType = Command['type'];
+
+/** What an error budget that begins with the command is measured by; kept with it. */
+export interface Past {
+  readonly history?: ControlHistory;
+}
 
 /** Who is known at a rollback: the receipt lists those that never answer. */
 export interface Witnesses {

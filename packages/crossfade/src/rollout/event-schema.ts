@@ -80,13 +80,26 @@ const sessions = z.array(
   }),
 );
 const evidence = z.looseObject({ build: text });
+const positive = number.gt(0);
+const baseline = z.looseObject({
+  ratio: positive,
+  scoreMean: positive,
+  damage: positive,
+  p95Ms: positive.optional(),
+});
+const history = z.looseObject({
+  sessions: whole,
+  fromMs: number,
+  untilMs: number,
+  baselines: z.record(text, baseline),
+});
 
 const bodies = {
   applied: { plan },
   started: {},
   accepted: { evidence },
   waived: { gates: texts },
-  'stage-entered': { stageIndex: whole, judgement: judgement.nullable() },
+  'stage-entered': { stageIndex: whole, judgement: judgement.nullable(), history: history.optional() },
   approved: { stage: text },
   'approval-wanted': { stage: text },
   judged: { judgement },
@@ -98,7 +111,13 @@ const bodies = {
   resumed: {},
   disabled: {},
   enabled: {},
-  revised: { plan, diff: z.array(z.looseObject({ path: text })), stageIndex: index, newBake: z.boolean() },
+  revised: {
+    plan,
+    diff: z.array(z.looseObject({ path: text })),
+    stageIndex: index,
+    newBake: z.boolean(),
+    history: history.optional(),
+  },
   completed: { judgement: judgement.nullable() },
   'rollback-started': {
     drainId: text,

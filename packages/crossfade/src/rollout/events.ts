@@ -1,6 +1,7 @@
 import type { Json } from '@crossfade/sdk/core/json';
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { MetricId } from '../analysis/metric-spec.ts';
+import type { ControlHistory } from '../analysis/sequential/control-history.ts';
 import type { AcceptanceEvidence, Actor, DrainedSession } from './commands.ts';
 import type { Plan } from './plan.ts';
 import type { BakeStop, Position } from './state.ts';
@@ -29,6 +30,8 @@ export type EventBody =
       readonly byHand: boolean;
       readonly withoutPass: boolean;
       readonly judgement: Judgement | null;
+      /** With the first stage: what control's sessions were like until then. Absent: they were too few. */
+      readonly history?: ControlHistory;
     }
   | { readonly type: 'approved'; readonly stage: string }
   | { readonly type: 'approval-wanted'; readonly stage: string }
@@ -54,6 +57,8 @@ export type EventBody =
       readonly newBake: boolean;
       /** With an error budget of its own: another margin, limit or metric. Absent in older logs: as `newBake`. */
       readonly newBudget?: boolean;
+      /** With a new budget: as with the first stage. */
+      readonly history?: ControlHistory;
     }
   | {
       readonly type: 'completed';

@@ -1,8 +1,8 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import { silenceSince, wantedBakeMs } from './bake-clock.ts';
-import { provenOnLeaving, withEpoch } from './budget.ts';
+import { type Beginning, provenOnLeaving, withEpoch } from './budget.ts';
 import type { RolloutEvent } from './events.ts';
-import type { DrainedSession } from './commands.ts';
+import type { DrainedSession, Past } from './commands.ts';
 import {
   isExposed,
   type Bake,
@@ -73,7 +73,7 @@ function changeOf(
         approvalWanted: null,
         ...newEpoch(
           { ...state, stageIndex: event.stageIndex, budget: budgetOnLeaving(state, event) },
-          event.atMs,
+          begins(event),
         ),
       };
     case 'approval-wanted':
@@ -87,7 +87,7 @@ function changeOf(
     case 'bake-extended':
       return { bake: extended(state, event.byMs) };
     case 'epoch-begun':
-      return newEpoch(state, event.atMs);
+      return newEpoch(state, begins(event));
     case 'alarmed':
       return alarmed(state, event);
     case 'paused':
@@ -129,20 +129,21 @@ function withWaiver(state: RolloutState, event: EventOf<'waived'>): RolloutState
 type EpochChange = Pick<RolloutState, 'epoch' | 'budget' | 'judged'>;
 
 /** Exposure changed: evidence so far is of another epoch. `state` is as it is to be, but for the epoch. */
-function nextEpoch(state: RolloutState, atMs: number, isFresh = false): EpochChange {
+function nextEpoch(state: RolloutState, beginning: Beginning): EpochChange {
   const epoch = state.epoch + 1;
   const isBegun = state.stageIndex !== null;
-  const budget = isBegun ? withEpoch(state.budget, { ...state, epoch }, { atMs, isFresh }) : state.budget;
+  const budget = isBegun ? withEpoch(state.budget, { ...state, epoch }, beginning) : state.budget;
   return { epoch, budget, judged: null };
 }
 
 /** An epoch whose bake begins anew. */
-function newEpoch(
-  state: RolloutState,
-  atMs: number,
-  isFresh = false,
-): EpochChange & Pick<RolloutState, 'bake'> {
-  return { ...nextEpoch(state, atMs, isFresh), bake: newBake(atMs) };
+function newEpoch(state: RolloutState, beginning: Beginning): EpochChange & Pick<RolloutState, 'bake'> {
+  return { ...nextEpoch(state, beginning), bake: newBake(beginning.atMs) };
+}
+
+/** What begins with an event. */
+function begins({ atMs, history }: { readonly atMs: number } & Past, isFresh = false): Beginning {
+  return { atMs, isFresh, ...(history === undefined ? {} : { history }) };
 }
 
 function budgetOnLeaving(
@@ -191,7 +192,7 @@ function switched(
 ): Partial<RolloutState> {
   const disabled = event.type === 'disabled';
   const bake = disabled ? stopped(state, 'disabled', event.reason) : restarted(state, event.atMs);
-  return { disabled, ...nextEpoch({ ...state, disabled }, event.atMs), bake };
+  return { disabled, ...nextEpoch({ ...state, disabled }, begins(event)), bake };
 }
 
 function extended({ bake }: RolloutState, byMs: number): Bake | null {
@@ -208,7 +209,7 @@ function resumedBake(state: RolloutState, atMs: number): Bake | null {
 function revised(state: RolloutState, event: EventOf<'revised'>): Partial<RolloutState> {
   const next = { plan: event.plan, planVersion: state.planVersion + 1, stageIndex: event.stageIndex };
   if (!event.newBake) return next;
-  const fresh = newEpoch({ ...state, ...next }, event.atMs, event.newBudget ?? event.newBake);
+  const fresh = newEpoch({ ...state, ...next }, begins(event, event.newBudget ?? event.newBake));
   const reason = state.phase === 'paused' ? 'paused' : state.disabled ? 'disabled' : null;
   const bake = reason === null ? fresh.bake : stopped({ ...state, ...fresh }, reason, event.reason);
   return { ...next, ...fresh, bake, approvals: [], approvalWanted: null };

@@ -1,6 +1,7 @@
 /** What the judge must know of a plan: pure, so that a replay of the log knows the same. */
 import { type JudgedMetricId, judgedMetricIds, metricSpecs } from '../analysis/metric-spec.ts';
 import type { MetricSetup } from '../analysis/sequential/epoch-sums.ts';
+import type { ControlHistory } from '../analysis/sequential/control-history.ts';
 import { type MetricChoice, ratioLimits, setupOf } from '../analysis/sequential/metric-setup.ts';
 import {
   type Baseline,
@@ -12,11 +13,19 @@ import {
 } from '../analysis/sequential/sequential-metrics.ts';
 import type { Plan, PlanMetric } from './plan.ts';
 
-/** The metrics of a rollout, with the plan's roles, margins, limits and history over the table. */
+/**
+ * The metrics of a rollout, with the plan's roles, margins and limits over the table. What control had before is what the
+ * plan says of it, or what its sessions say, or the table's word, in this order.
+ */
 export function metricSetups(
   plan: Pick<Plan, 'metrics' | 'guardrails' | 'gates' | 'goals'>,
+  measured: Pick<ControlHistory, 'baselines'> | null = null,
 ): readonly MetricSetup[] {
-  return sequentialMetrics.map(({ id }) => setupOf(id, choiceOf(id, plan), plan.guardrails.limits));
+  return sequentialMetrics.map(({ id }) => {
+    const baseline = measured?.baselines[id];
+    const choice = { ...(baseline === undefined ? {} : { baseline }), ...choiceOf(id, plan) };
+    return setupOf(id, choice, plan.guardrails.limits);
+  });
 }
 
 function choiceOf(

@@ -57,7 +57,9 @@ export function decideRevise(draft: DecisionDraft, command: Revise): Decision {
   const measure = changedMeasure(state.plan, plan);
   const isExposureNew = !isSameJson(exposureOf(state.plan, state.stageIndex), exposureOf(plan, stageIndex));
   const newBake = measure !== undefined || isExposureNew;
-  draft.emit({ type: 'revised', plan, diff, stageIndex, newBake, newBudget: measure !== undefined });
+  const newBudget = measure !== undefined;
+  const past = newBudget && command.history !== undefined ? { history: command.history } : {};
+  draft.emit({ type: 'revised', plan, diff, stageIndex, newBake, newBudget, ...past });
   const changed = `${diff.length} places of the plan changed`;
   if (measure !== undefined)
     return draft.done(`${changed}, the ${measure} among them: a new bake begins with a new error budget.`);

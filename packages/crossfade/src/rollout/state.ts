@@ -1,4 +1,5 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
+import type { ControlHistory } from '../analysis/sequential/control-history.ts';
 import type { EpochInfo } from '../analysis/sequential/epoch-sums.ts';
 import type { Coins } from '../analysis/sequential/roll-evidence.ts';
 import type { MetricId } from '../analysis/metric-spec.ts';
@@ -63,6 +64,8 @@ export interface Budget {
   readonly horizonMs: number;
   /** In how many stages of that plan a coin assigns sessions; the weights of comparisons and limits follow from it. */
   readonly coins: Coins;
+  /** What control's sessions were like before it; null: they were too few. */
+  readonly history: ControlHistory | null;
   /** Its epochs, and the coin of each. */
   readonly epochs: readonly EpochInfo[];
   /** Gates that live evidence proved at their stage. */

@@ -2,6 +2,7 @@ import type { Clock } from '@crossfade/sdk/core/clock';
 import { messageOf } from '@crossfade/sdk/core/errors';
 import { systemIds } from '@crossfade/sdk/core/ids';
 import type { Log } from '@crossfade/sdk/core/log';
+import { readControlHistory } from '../controller/control-history.ts';
 import { DeadLetters } from '../controller/dead-letters.ts';
 import { EvaluatorRegistry } from '../controller/evaluator-registry.ts';
 import { ControlLoop } from '../controller/loop.ts';
@@ -55,6 +56,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     store,
     clock,
     witnesses: () => evaluators.witnesses(),
+    history: (plan, nowMs) => readControlHistory({ sessions, log }, plan, nowMs),
     noticeTargets,
   });
   const processes = new ProcessSamples(systemIds);

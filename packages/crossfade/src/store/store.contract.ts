@@ -289,6 +289,14 @@ export function describeSessionStore(name: string, open: () => Promise<SessionSt
       const [first] = await store.records({ rollout: 'a', limit: 1 });
       expect(await ids({ rollout: 'a', after: first?.sequence ?? 0 })).toEqual(['s4']);
       expect(await ids({ after: (await store.records()).at(-1)?.sequence ?? 0 })).toEqual([]);
+
+      const newest = async (options?: Parameters<SessionStore['newestRecords']>[0]) =>
+        (await store.newestRecords(options)).map(({ record }) => record.sessionId);
+      expect(await newest()).toEqual(['s4', 's3', 's2', 's1']);
+      expect(await newest({ limit: 2 })).toEqual(['s4', 's3']);
+      const [, third] = await store.newestRecords({ limit: 2 });
+      expect(await newest({ before: third?.sequence ?? 0, limit: 1 })).toEqual(['s2']);
+      expect(await newest({ before: first?.sequence ?? 0 })).toEqual([]);
     });
 
     test('names from the prototype and long names are names like others', async () => {

@@ -155,6 +155,11 @@ export interface SessionStore {
     readonly rollout?: string;
     readonly limit?: number;
   }): Promise<readonly StoredRecord[]>;
+  /** The newest records, the last one first, at most `limit` (default 1,000); only those before a sequence if given. */
+  newestRecords(options?: {
+    readonly before?: number;
+    readonly limit?: number;
+  }): Promise<readonly StoredRecord[]>;
   /** Stores signals, each session's once per kind; answers how many were new. One transaction. */
   saveSignals(signals: readonly SessionSignal[], receivedAtMs: number): Promise<number>;
   /** Signals after `sequence`, in order, at most `limit` (default 1,000); of one rollout if named. */

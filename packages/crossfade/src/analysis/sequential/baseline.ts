@@ -2,7 +2,7 @@ import { expectedScore, scaledRule, scoreOf } from './bets.ts';
 import { type Baseline, defaultBaselines, type SequentialMetric } from './sequential-metrics.ts';
 
 /** Sessions of history below which the defaults are the better guess. */
-const historySessionsMin = 200;
+export const historySessionsMin = 200;
 /** Sessions with an event below which history says nothing of how large one is. */
 const historyEventsMin = 5;
 

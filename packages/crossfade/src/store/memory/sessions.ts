@@ -1,7 +1,7 @@
 import { CrossfadeError } from '@crossfade/sdk/core/errors';
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
-import type { DropOptions, SessionStore } from '../store.ts';
+import type { DropOptions, SessionStore, StoredRecord } from '../store.ts';
 import { MemoryUsage } from './usage.ts';
 
 /** A session store for tests and trials: keeps every promise of the port but to survive the process. */
@@ -74,11 +74,16 @@ class MemorySessionStore implements SessionStore {
 
   async records(options: Parameters<SessionStore['records']>[0] = {}) {
     this.#checkOpen();
-    return pageOf(this.#records, options).map(({ sequence, json, receivedAtMs }) => ({
-      sequence,
-      record: JSON.parse(json) as SessionRecord,
-      receivedAtMs,
-    }));
+    return pageOf(this.#records, options).map(storedRecord);
+  }
+
+  async newestRecords({ before, limit }: Parameters<SessionStore['newestRecords']>[0] = {}) {
+    this.#checkOpen();
+    return sequenced(this.#records)
+      .filter(({ sequence }) => sequence < (before ?? Infinity))
+      .toReversed()
+      .slice(0, readLimit(limit))
+      .map(storedRecord);
   }
 
   async saveSignals(signals: readonly SessionSignal[], receivedAtMs: number) {
@@ -162,14 +167,27 @@ class MemorySessionStore implements SessionStore {
   }
 }
 
-/** What stands after a place, in order, each with its sequence. */
+function storedRecord({ sequence, json, receivedAtMs }: KeptRecord & Place): StoredRecord {
+  return { sequence, record: JSON.parse(json) as SessionRecord, receivedAtMs };
+}
+
+interface Place {
+  readonly sequence: number;
+}
+
+/** What is not dropped, in order, each with its sequence. */
+function sequenced<T extends Kept>(rows: readonly (T | null)[], after = 0): readonly (T & Place)[] {
+  return rows
+    .slice(after)
+    .flatMap((row, index) => (row === null ? [] : [{ ...row, sequence: after + index + 1 }]));
+}
+
+/** What stands after a place, in order. */
 function pageOf<T extends Kept>(
   rows: readonly (T | null)[],
   { after = 0, rollout, limit }: NonNullable<Parameters<SessionStore['records']>[0]>,
-): readonly (T & { readonly sequence: number })[] {
-  return rows
-    .slice(after)
-    .flatMap((row, index) => (row === null ? [] : [{ ...row, sequence: after + index + 1 }]))
+): readonly (T & Place)[] {
+  return sequenced(rows, after)
     .filter((row) => rollout === undefined || row.rollout === rollout)
     .slice(0, readLimit(limit));
 }

@@ -1,7 +1,7 @@
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
-import type { DropOptions, SessionStore } from '../store.ts';
-import { Database } from './database.ts';
+import type { DropOptions, SessionStore, StoredRecord } from '../store.ts';
+import { Database, type Row } from './database.ts';
 import { sessionMigrations } from './migrations.ts';
 import { SqliteUsage } from './usage.ts';
 
@@ -106,11 +106,16 @@ class SqliteSessionStore implements SessionStore {
             after,
             limit,
           );
-    return rows.map((row) => ({
-      sequence: Number(row['sequence']),
-      record: JSON.parse(String(row['record'])) as SessionRecord,
-      receivedAtMs: row['received_at_ms'] === null ? null : Number(row['received_at_ms']),
-    }));
+    return rows.map(storedRecord);
+  }
+
+  async newestRecords({ before, limit }: Parameters<SessionStore['newestRecords']>[0] = {}) {
+    const rows = this.#db.all(
+      'SELECT sequence, record, received_at_ms FROM session_records WHERE sequence < ? ORDER BY sequence DESC LIMIT ?',
+      before ?? Number.MAX_SAFE_INTEGER,
+      readLimit(limit),
+    );
+    return rows.map(storedRecord);
   }
 
   async saveSignals(signals: readonly SessionSignal[], receivedAtMs: number) {
@@ -209,4 +214,12 @@ class SqliteSessionStore implements SessionStore {
   async close() {
     this.#db.close();
   }
+}
+
+function storedRecord(row: Row): StoredRecord {
+  return {
+    sequence: Number(row['sequence']),
+    record: JSON.parse(String(row['record'])) as SessionRecord,
+    receivedAtMs: row['received_at_ms'] === null ? null : Number(row['received_at_ms']),
+  };
 }
