@@ -16,7 +16,7 @@ it('knows how long a lease is', () => {
   expect(leaseGapMs).toBe(exposureLeaseMs);
 });
 
-it('takes the time before the first gateway for no gap, and matures nothing in it', async () => {
+it('reads on before the first gateway is heard, and takes that time for no gap; afterwards silence is one', async () => {
   const clock = new ManualClock();
   const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
   await manager.apply(planDocument, by);
@@ -27,12 +27,17 @@ it('takes the time before the first gateway for no gap, and matures nothing in i
   const look = () => reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
   await look();
   clock.advance(3_600_000);
-  expect(await look()).toMatchObject({ isComplete: false, unheardSinceMs: null });
+  expect(await look()).toMatchObject({ isComplete: true, unheardSinceMs: null });
 
   silentMs = 0;
   const reading = await look();
   expect(reading.isComplete).toBe(true);
   expect(reading.evidence.observed.gaps).toEqual([]);
+
+  const heardAtMs = clock.nowMs();
+  silentMs = null;
+  clock.advance(600_000);
+  expect(await look()).toMatchObject({ isComplete: false, unheardSinceMs: heardAtMs });
 });
 
 it('reads on past reports of an epoch that the rollout has not reached, says so once, and counts them as unknown', async () => {

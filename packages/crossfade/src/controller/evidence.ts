@@ -104,8 +104,11 @@ export class EvidenceReader implements MetricSource {
     const kept = await this.#keptOf(state, budget, nowMs);
     const { reading } = kept;
     for (const epoch of budget.epochs) reading.evidence.openEpoch(epoch);
-    const silentMs = this.#gatewaySilentMs();
-    if (silentMs === null || silentMs > this.#gapMs) return this.#unheard(state.name, kept);
+    const saidMs = this.#gatewaySilentMs();
+    // Before any gateway was ever heard nothing can be missing: what is stored is read, and its time is no gap.
+    const isBeforeFirst = saidMs === null && kept.lookedAtMs === null;
+    const silentMs = isBeforeFirst ? 0 : (saidMs ?? Infinity);
+    if (silentMs > this.#gapMs) return this.#unheard(state.name, kept);
     reading.unheardSinceMs = null;
     await this.#noteGap(state.name, kept, nowMs);
     kept.looks += 1;
@@ -119,7 +122,7 @@ export class EvidenceReader implements MetricSource {
       untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? heardAtMs), heardAtMs),
     );
     this.#readProcesses(state, reading, nowMs);
-    kept.lookedAtMs = heardAtMs;
+    if (!isBeforeFirst) kept.lookedAtMs = heardAtMs;
     return reading;
   }
 
