@@ -32,7 +32,7 @@ export class RunFolder implements CaseStore {
     } catch (error) {
       throw new CrossfadeError(
         'USAGE',
-        `Expected to keep the run in ${folder}, got: ${messageOf(error)}. Name another folder.`,
+        `Expected to keep the run in ${folder}, got ${isFile(error) ? 'a file of that name' : messageOf(error)}. Name another folder.`,
         { cause: error },
       );
     }
@@ -71,6 +71,9 @@ export class RunFolder implements CaseStore {
     if (isWhole) renameSync(this.#file, `${this.#file}.done`);
   }
 }
+
+const isFile = (error: unknown): boolean =>
+  ['EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** Whole lines that are JSON; none of a file that is not there. */
 function* linesOf(file: string): Generator<string, void> {

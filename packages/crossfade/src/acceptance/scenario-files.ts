@@ -33,10 +33,15 @@ export async function readScenarios(path: string): Promise<readonly Scenario[]> 
     if (error instanceof CrossfadeError) throw error;
     throw new CrossfadeError(
       'CONFIG_INVALID',
-      `Expected to read scenarios from ${path}, got: ${messageOf(error)}.`,
+      `Expected to read scenarios from ${path}, got ${reasonOf(error)}. Name a scenario file, or a folder of them.`,
       { cause: error },
     );
   }
+}
+
+function reasonOf(error: unknown): string {
+  const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return isGone ? 'no such file or folder' : messageOf(error);
 }
 
 async function readScenario(file: string): Promise<Scenario> {

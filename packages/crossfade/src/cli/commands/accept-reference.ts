@@ -175,6 +175,8 @@ function configOf(
   { kind, engine = 'tone', defect, gatewayDefect }: ReferenceOptions,
   proxyPort: number,
 ): ReturnType<typeof parseSystemConfig> {
+  // The report says by this name who served.
+  const upstream = `${kind}-through-proxy`;
   const config = {
     gateway: { port: 0, syncLog: true, ...(gatewayDefect === undefined ? {} : { defect: gatewayDefect }) },
     pipelines: [
@@ -186,8 +188,8 @@ function configOf(
         ...(defect === undefined ? {} : { defect }),
       },
     ],
-    upstreams: [{ name: 'over-the-network', url: `ws://127.0.0.1:${proxyPort}` }],
-    control: 'over-the-network',
+    upstreams: [{ name: upstream, url: `ws://127.0.0.1:${proxyPort}` }],
+    control: upstream,
   };
   return parseSystemConfig(JSON.stringify(config), 'the reference system');
 }

@@ -39,6 +39,6 @@ describe('the reference pipelines under the smoke profile', () => {
     // What the gateway's records say, each session once.
     const { sessions } = report.run;
     const { build } = report.target;
-    expect(report.servedBy).toEqual([{ upstream: 'streaming', build, sessions, tookOver: 0 }]);
+    expect(report.servedBy).toEqual([{ upstream: 'streaming-through-proxy', build, sessions, tookOver: 0 }]);
   });
 });

@@ -124,6 +124,11 @@ describe('crossfade accept', () => {
     [['--target', 'ws://127.0.0.1:1', '--query', 'language'], 'Expected --query name=value'],
     [['--spawn', 'node server.js'], '{port}'],
     [['--target', 'ws://127.0.0.1:1', '--recordings', 'no/such/folder'], 'folder of recordings'],
+    [
+      ['--target', 'ws://127.0.0.1:1', '--scenario', 'nope.yaml'],
+      'got no such file or folder. Name a scenario',
+    ],
+    [['--target', 'ws://127.0.0.1:1', '--resume', '/etc/hostname'], 'got a file of that name. Name another'],
     [['--no-such-option'], 'Unknown option'],
     [['--profile', 'huge'], 'is invalid'],
   ])('exits 3 with a sentence when it could not run: %j', async (words, sentence) => {

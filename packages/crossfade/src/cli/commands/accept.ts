@@ -219,6 +219,8 @@ async function keptRun(
   tell(`Completed cases are kept in ${path}; the same command goes on after them.`);
   const report = await runAcceptance({ ...run, store: folder });
   folder.end(!report.partial);
+  if (report.partial && report.result !== 'could-not-run')
+    tell('The run is not over: the same command goes on after what is done.');
   return report;
 }
 
@@ -339,6 +341,7 @@ function replayOf(options: AcceptOptions, caseId: string): string {
     pipeline === undefined || options.engine === 'auto' ? '' : ` --engine ${options.engine}`,
     options.model === undefined ? '' : ` --model ${JSON.stringify(options.model)}`,
     options.query === undefined ? '' : ` --query ${quoted(options.query)}`,
+    options.resumable === true ? ' --resumable' : '',
     options.scenario === undefined ? '' : ` --scenario ${quoted(options.scenario)}`,
   ].join('');
   return `crossfade accept ${system} --profile ${profile}${said}${asked} --case ${caseId} --seed ${seed}`;
