@@ -40,6 +40,38 @@ describe('the tone decoder', () => {
     expect(decode(renderProbe(script), 8_000)[0]?.start).toBe(0);
   });
 
+  it('places a word exactly wherever in the word before it the stream begins', () => {
+    const sampleRate = 16_000;
+    const script = probeScript({ seed: 2, sampleRate, utterances: 3 });
+    const audio = renderProbe(script);
+    const places = new Map(script.words.map(({ index, start }) => [index, start]));
+    for (const word of script.words.slice(1, 8)) {
+      for (let back = 0; back < sampleRate / 33; back += 3) {
+        const cut = word.start - back;
+        const heard = decode(audio.subarray(cut, cut + sampleRate / 4), sampleRate);
+        // A tone that the cut is in may be no word of the count.
+        for (const { index, start } of heard.filter(({ start }) => start > 0))
+          expect(start + cut, `${back} samples before a word`).toBe(places.get(index));
+      }
+    }
+  });
+
+  it('places a word exactly whose tones are all 250 Hz apart, wherever in it the stream begins', () => {
+    const sampleRate = 16_000;
+    const script = probeScript({ seed: 477_900_910, sampleRate, durationMs: 6_305, speakToEnd: true });
+    const audio = renderProbe(script);
+    // Its phases repeat every 4 ms.
+    const word = script.words.find(({ index }) => index === 30_441)!;
+    for (let back = -120; back < 300; back += 5) {
+      const cut = word.start - back;
+      const first = decode(audio.subarray(cut, word.end + 1_200), sampleRate).find(
+        ({ index }) => index === word.index,
+      );
+      if (first !== undefined) expect(first.end + cut, `${back} samples before it`).toBe(word.end);
+      if (back > 0) expect(first?.start).toBe(back);
+    }
+  });
+
   it.each(probeSampleRates)(
     'places a word exactly by its end when the stream begins in the middle of its first tone, at %i Hz',
     (sampleRate) => {

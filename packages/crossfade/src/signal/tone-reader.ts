@@ -29,6 +29,8 @@ const matchMin = 0.42;
 const gapToneMax = 0.25;
 /** All tones are 150 Hz apart, so phases repeat every 6.7 ms: search less than half of it to each side. */
 const searchPerSecond = 300;
+/** Where phases agree so well against the best place, the word may be. */
+const agreeingShare = 0.6;
 
 interface Tone {
   readonly tone: number;
@@ -46,9 +48,7 @@ export function readWord(grid: ToneGrid, samples: Int16Array, at: number): WordR
   if (symbols === null) return null;
   const index = decodeWord(symbols.slice(1).map(({ tone }) => tone));
   if (index === null) return null;
-  const tones = symbols.map(({ tone }) => tone);
-  const start = polish(grid, samples, at + shiftOf(grid, symbols, at), tones);
-  const match = matchOf(grid, samples, start, tones);
+  const { start, match } = placeOf(grid, samples, at, symbols);
   if (match < matchMin) return null;
   const meanStrength = symbols.reduce((sum, { strength }) => sum + strength, 0) / symbols.length;
   const inGap = strongest(grid, samples, start + grid.toneSamples).best;
@@ -98,15 +98,35 @@ function correlate(grid: ToneGrid, samples: Int16Array, at: number, tone: number
 }
 
 /**
- * How many samples late the word is against the windows: every tone starts as a sine, so a delay of d turns
- * its phase by ω × d; the d where all eight phases agree best is the one. A stream that begins in the middle of a first
- * tone has its window at the very beginning, and the word may have started half a symbol before it.
+ * The first sample of the word, and how well it fits there. Phases alone may agree in several places: the tones of some
+ * words are all 200 or 250 Hz apart, so that theirs repeat within the search; the samples tell which place is the one.
  */
-function shiftOf(grid: ToneGrid, symbols: readonly Tone[], at: number): number {
+function placeOf(
+  grid: ToneGrid,
+  samples: Int16Array,
+  at: number,
+  symbols: readonly Tone[],
+): { readonly start: number; readonly match: number } {
+  const tones = symbols.map(({ tone }) => tone);
+  let best = { start: at, match: -1 };
+  for (const shift of shiftsOf(grid, symbols, at)) {
+    const start = polish(grid, samples, at + shift, tones);
+    const match = matchOf(grid, samples, start, tones);
+    if (match > best.match) best = { start, match };
+  }
+  return best;
+}
+
+/**
+ * How many samples late the word may be against the windows: every tone starts as a sine, so a delay of d turns
+ * its phase by ω × d; the true d is among those where all eight phases agree about as well as anywhere. A stream that
+ * begins in the middle of a first tone has its window at the very beginning, and the word may have started half a symbol
+ * before it.
+ */
+function shiftsOf(grid: ToneGrid, symbols: readonly Tone[], at: number): readonly number[] {
   const reach = Math.floor(grid.sampleRate / searchPerSecond);
-  let best = 0;
-  let bestSum = Number.NEGATIVE_INFINITY;
   const reachBack = at > 0 ? reach : grid.slot >> 1;
+  const sums: number[] = [];
   for (let shift = -reachBack; shift <= reach; shift++) {
     let sum = 0;
     for (const { tone, re, im } of symbols) {
@@ -115,12 +135,12 @@ function shiftOf(grid: ToneGrid, symbols: readonly Tone[], at: number): number {
       sum -=
         im * (grid.cosines[tone] as Float64Array)[phase]! + re * (grid.sines[tone] as Float64Array)[phase]!;
     }
-    if (sum > bestSum) {
-      bestSum = sum;
-      best = shift;
-    }
+    sums.push(sum);
   }
-  return best;
+  const enough = agreeingShare * Math.max(...sums);
+  const isPeak = (sum: number, i: number): boolean =>
+    sum >= enough && sum >= (sums[i - 1] ?? -Infinity) && sum > (sums[i + 1] ?? -Infinity);
+  return sums.flatMap((sum, i) => (isPeak(sum, i) ? [i - reachBack] : []));
 }
 
 /** Samples; the phases are never out by more than 2 at 48 kHz, and each step costs a pass over the word. */

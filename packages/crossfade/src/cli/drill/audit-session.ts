@@ -1,10 +1,10 @@
 /** Holds one session against the truth: what was said, what the gateway has, what the client got. Pure. */
-import { auditWords, type HeardWord } from '../../signal/word-audit.ts';
+import { auditWords } from '../../signal/word-audit.ts';
 import { wordIndex } from '../../signal/word-text.ts';
 import type { Entry, EntryWord, SessionRecord } from '../../transcript/session-record.ts';
 import { drillSampleRate } from './drill-speech.ts';
 import type { SpokenSession } from './spoken-session.ts';
-import type { ProbeScript, ProbeWord } from '../../signal/probe-script.ts';
+import type { ProbeScript } from '../../signal/probe-script.ts';
 
 /** What must be zero. */
 export interface Wrongs {
@@ -34,9 +34,6 @@ export interface StoredSession {
 
 /** Audio that may not have reached the journal when SIGKILL came, ms: DOMAIN.md §4, metric 7. */
 const unwrittenMsMax = 1_000;
-
-/** 5 ms: 75 samples were the most in thousands of replays. Frames are four times as long. */
-const decoderErrorSamplesMax = 80;
 
 export function auditSession(session: SpokenSession, stored: StoredSession | null): SessionAudit {
   const { spokenSamples, planned, isBroken } = session;
@@ -143,10 +140,7 @@ function auditTranscript(
   const wholeEnd = script.words.findLast(({ end }) => end <= received)?.end ?? 0;
   const audit = auditWords(
     script,
-    steady(
-      heard.filter(({ start }) => start < wholeEnd),
-      said,
-    ),
+    heard.filter(({ start }) => start < wholeEnd),
   );
   const missing = audit.missing.filter(({ end }) => end <= received);
   const wordSamples = (script.words[0]?.end ?? 0) - (script.words[0]?.start ?? 0);
@@ -166,21 +160,6 @@ function auditTranscript(
     repeated: (audit.repeated.length + audit.foreign.length) * wordSamples + audit.samplesAdded,
     problems,
   };
-}
-
-/**
- * Puts a word back that stands a few samples off its place between two that stand exactly: the tone decoder may be that
- * wrong about one word of a replay that begins in mid-tone. Audio that was lost or came twice moves every word after it.
- */
-function steady(heard: readonly HeardWord[], said: ReadonlyMap<number, ProbeWord>): readonly HeardWord[] {
-  const offsets = heard.map(({ index, start }) => start - (said.get(index)?.start ?? start));
-  return heard.map((word, at) => {
-    const offset = offsets[at] ?? 0;
-    const isAlone = (offsets[at - 1] ?? 0) === 0 && (offsets[at + 1] ?? 0) === 0;
-    return isAlone && Math.abs(offset) <= decoderErrorSamplesMax
-      ? { ...word, start: word.start - offset }
-      : word;
-  });
 }
 
 /** Samples that stand in two entries. */
