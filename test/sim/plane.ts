@@ -1,6 +1,7 @@
 import type { Clock } from '@crossfade/sdk/core/clock';
 import type { Log } from '@crossfade/sdk/core/log';
 import type { Random } from '@crossfade/sdk/core/random';
+import { readControlHistory } from '../../packages/crossfade/src/controller/control-history.ts';
 import { EvaluatorRegistry } from '../../packages/crossfade/src/controller/evaluator-registry.ts';
 import { ControlLoop } from '../../packages/crossfade/src/controller/loop.ts';
 import { Notifier, type NoticeSender } from '../../packages/crossfade/src/controller/notifier.ts';
@@ -42,12 +43,13 @@ export class SimPlane {
   }
 
   static async start(options: PlaneOptions): Promise<SimPlane> {
-    const { clock, store, leaseMs } = options;
+    const { clock, store, sessions, log, leaseMs } = options;
     const evaluators = new EvaluatorRegistry({ clock, leaseMs });
     const manager = await RolloutManager.open({
       store,
       clock,
       witnesses: () => evaluators.witnesses(),
+      history: (plan, nowMs) => readControlHistory({ sessions, log }, plan, nowMs),
       noticeTargets: [{ name: 'oncall', on: ['rolled-back', 'dead-lettered'] }],
     });
     const plane = new SimPlane(options, options.tamper(manager), evaluators);

@@ -11,19 +11,29 @@ export interface Facts {
   readonly history?: (plan: Plan, nowMs: number) => Promise<ControlHistory | undefined>;
 }
 
-/** The command with the facts that it needs; `state` says where its rollout stands, of one that there is. */
-export async function withFacts(
+/** A command that may begin an error budget, with what control was like until now; null: it is none. */
+export function withPast(
   command: Command,
-  { witnesses, history }: Facts,
-  state: () => RolloutState,
+  state: RolloutState | undefined,
+  { history }: Facts,
   nowMs: number,
-): Promise<Command> {
-  if (command.type === 'rollback' || command.type === 'verdict') return { ...witnesses?.(), ...command };
-  if (command.type !== 'accept' && command.type !== 'waive' && command.type !== 'revise') return command;
-  const { phase, plan, stageIndex } = state();
-  const mayBegin = command.type === 'revise' ? stageIndex !== null : phase === 'awaiting-acceptance';
-  const found = mayBegin
-    ? await history?.(command.type === 'revise' ? command.plan : plan, nowMs)
-    : undefined;
-  return found === undefined ? command : { ...command, history: found };
+): Promise<Command> | null {
+  if (history === undefined || state === undefined) return null;
+  const plan = planOfBudget(command, state);
+  if (plan === null) return null;
+  return history(plan, nowMs).then((found) =>
+    found === undefined ? command : { ...command, history: found },
+  );
+}
+
+function planOfBudget(command: Command, { plan, budget }: RolloutState): Plan | null {
+  if (command.type === 'revise') return budget === null ? null : command.plan;
+  return (command.type === 'accept' || command.type === 'waive') && budget === null ? plan : null;
+}
+
+/** The command with who must confirm what it begins. */
+export function withWitnesses(command: Command, { witnesses }: Facts): Command {
+  return command.type === 'rollback' || command.type === 'verdict'
+    ? { ...witnesses?.(), ...command }
+    : command;
 }

@@ -108,6 +108,21 @@ describe("control's sessions before a rollout", () => {
     expect(historyOf(world)?.sessions).toBe(310);
   });
 
+  it('keep no rollback waiting while they are read', async () => {
+    const sessions = await sessionsBefore({ count: 300 });
+    const world = await open(sessions);
+    let answer = (): void => undefined;
+    sessions.newestRecords = () => new Promise((resolve) => (answer = () => resolve([])));
+    const revised = world.manager
+      .revise(name, { ...halfPlan, alpha: 0.01 }, by)
+      .catch((error: unknown) => error);
+    await world.manager.rollback(name, by);
+
+    expect(world.status.state).toBe('rolling-back');
+    answer();
+    expect(await revised).toMatchObject({ code: 'COMMAND_REFUSED' });
+  });
+
   it('that cannot be read keep no rollout from beginning', async () => {
     const sessions = await sessionsBefore({ count: 300 });
     sessions.newestRecords = () =>

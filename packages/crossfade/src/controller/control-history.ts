@@ -10,13 +10,15 @@ import type { SessionRecord } from '../transcript/session-record.ts';
 const agesMaxMs = 14 * 24 * 60 * 60 * 1_000;
 
 /** Control sessions that are enough, and records of any kind that are looked at for them. */
-const sessionsMax = 5_000;
-const recordsMax = 20_000;
-const pageSize = 500;
+const sessionsMax = 2_000;
+const recordsMax = 10_000;
+const pageSize = 200;
 
 export interface HistoryOptions {
   readonly sessions: Pick<SessionStore, 'newestRecords'>;
   readonly log: Log;
+  /** Called between pages, so that others get their turn. */
+  readonly breathe?: () => Promise<unknown>;
 }
 
 /**
@@ -24,21 +26,24 @@ export interface HistoryOptions {
  * they are too few, or cannot be read: the table's defaults cost power, and a rollout that cannot begin costs more.
  */
 export async function readControlHistory(
-  { sessions, log }: HistoryOptions,
+  options: HistoryOptions,
   plan: Plan,
   nowMs: number,
 ): Promise<ControlHistory | undefined> {
   try {
-    const records = await newestOf(sessions, plan.control.upstream, nowMs - agesMaxMs);
+    const records = await newestOf(options, plan.control.upstream, nowMs - agesMaxMs);
     return controlHistory(metricSetups(plan), records) ?? undefined;
   } catch (error) {
-    log.warn({ rollout: plan.name, error: messageOf(error) }, 'control is judged without its history');
+    options.log.warn(
+      { rollout: plan.name, error: messageOf(error) },
+      'control is judged without its history',
+    );
     return undefined;
   }
 }
 
 async function newestOf(
-  sessions: HistoryOptions['sessions'],
+  { sessions, breathe }: HistoryOptions,
   upstream: string,
   sinceMs: number,
 ): Promise<readonly SessionRecord[]> {
@@ -55,6 +60,7 @@ async function newestOf(
     const last = page.at(-1);
     if (last === undefined || page.length < pageSize || last.record.endedAtMs < sinceMs) break;
     before = last.sequence;
+    await breathe?.();
   }
   return found.slice(0, sessionsMax);
 }

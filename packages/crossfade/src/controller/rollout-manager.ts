@@ -12,7 +12,7 @@ import { parsePlan } from '../rollout/parse-plan.ts';
 import type { Plan } from '../rollout/plan.ts';
 import { isOver, type RolloutState } from '../rollout/state.ts';
 import type { RolloutStore } from '../store/store.ts';
-import { type Facts, withFacts } from './command-facts.ts';
+import { type Facts, withPast, withWitnesses } from './command-facts.ts';
 import { CommandQueue } from './command-queue.ts';
 import { explainVerdict, type VerdictExplanation } from './explain-verdict.ts';
 import { historyEntry } from './history.ts';
@@ -279,18 +279,19 @@ export class RolloutManager {
 
   // -- inside -----------------------------------------------------------------------------------------
 
-  #run(name: string, command: Command, check: () => void = () => {}): Promise<RolloutStatus> {
+  async #run(name: string, asked: Command, check: () => void = () => {}): Promise<RolloutStatus> {
+    // Read before its turn: a slow store must not keep a rollback waiting behind it.
+    const past = withPast(asked, this.#log.state(name), this.#facts, this.#clock.nowMs());
+    const command = past === null ? asked : await past;
     if (this.#closed)
-      return Promise.reject(
-        new CrossfadeError('STORE_UNAVAILABLE', 'Expected an open RolloutManager, got a closed one.'),
-      );
+      throw new CrossfadeError('STORE_UNAVAILABLE', 'Expected an open RolloutManager, got a closed one.');
     return this.#queue.run(() => this.#execute(name, command, check), {
       urgent: command.type === 'rollback',
     });
   }
 
   async #execute(name: string, asked: Command, check: () => void): Promise<RolloutStatus> {
-    const command = await withFacts(asked, this.#facts, () => this.state(name), this.#clock.nowMs());
+    const command = withWitnesses(asked, this.#facts);
     for (let attempt = 1; ; attempt++) {
       check();
       const state = command.type === 'apply' ? (this.#log.state(name) ?? null) : this.state(name);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '@crossfade/sdk/core/clock';
 import { messageOf } from '@crossfade/sdk/core/errors';
 import { systemIds } from '@crossfade/sdk/core/ids';
@@ -56,7 +57,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     store,
     clock,
     witnesses: () => evaluators.witnesses(),
-    history: (plan, nowMs) => readControlHistory({ sessions, log }, plan, nowMs),
+    history: (plan, nowMs) => readControlHistory({ sessions, log, breathe: nextTurn }, plan, nowMs),
     noticeTargets,
   });
   const processes = new ProcessSamples(systemIds);
