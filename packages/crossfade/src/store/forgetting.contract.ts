@@ -126,5 +126,20 @@ export function describeForgetting(
       const again = await store.records({ after: before[5]!.sequence });
       expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
     });
+
+    test('records without the time they were received keep none that came after them', async () => {
+      const store = await opened(openSessions());
+      for (const id of ['never-1', 'never-2']) await store.saveSession(record(id, 'over'), null);
+      for (const id of ['none-1', 'none-2']) await store.saveSession(record(id), null);
+      for (const rollout of ['over', undefined])
+        for (const atMs of [10, 20, 30])
+          await store.saveSession(record(`${rollout}-${atMs}`, rollout), null, atMs);
+
+      const old = { exceptRollouts: [], receivedBeforeMs: 30, limit: 2 };
+      expect([await store.dropRecords(old), await store.dropRecords(old)]).toEqual([2, 2]);
+      expect(await store.dropRecords(old)).toBe(0);
+      const left = (await store.records()).map(({ record: { sessionId } }) => sessionId);
+      expect(left).toEqual(['never-1', 'never-2', 'none-1', 'none-2', 'over-30', 'undefined-30']);
+    });
   });
 }

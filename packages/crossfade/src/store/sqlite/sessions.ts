@@ -29,11 +29,12 @@ const rolloutsIn = (table: Reports): string => `
   )
   SELECT name FROM rollouts`;
 
-/** Looks at no more rows than it may drop: those that came first are the old ones. */
+/** Looks at no more rows than it may drop: those that came first are the old ones. Rows without the time do not count. */
 const dropOldest = (table: Reports): string => `
   DELETE FROM ${table} WHERE sequence IN (
     SELECT sequence FROM (
-      SELECT sequence, received_at_ms FROM ${table} WHERE rollout IS ? ORDER BY sequence LIMIT ?
+      SELECT sequence, received_at_ms FROM ${table}
+      WHERE rollout IS ? AND received_at_ms IS NOT NULL ORDER BY sequence LIMIT ?
     ) WHERE received_at_ms < ?
   )`;
 
