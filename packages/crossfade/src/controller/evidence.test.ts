@@ -40,6 +40,34 @@ it('reads on before the first gateway is heard, and takes that time for no gap; 
   expect(await look()).toMatchObject({ isComplete: false, unheardSinceMs: heardAtMs });
 });
 
+it('measures a silence without the time that reports need after it, and from its own beginning', async () => {
+  const clock = new ManualClock();
+  const originMs = clock.nowMs();
+  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
+  await manager.apply(planDocument, by);
+  await manager.start(name, by);
+  await manager.waiveAcceptance(name, by);
+  const sessions = createMemorySessionStore();
+  const options = { gapMs: 10_000, gatewaySilentMs: () => 0 };
+  let reader = new EvidenceReader(sessions, options);
+  const gapsAt = async (second: number) => {
+    clock.advance(originMs + second * 1_000 - clock.nowMs());
+    const reading = await reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
+    return reading.evidence.observed.gaps.map((gap) =>
+      gap.map((ms, at) => (at < 2 ? ms - originMs : ms) / 1_000),
+    );
+  };
+  await gapsAt(0);
+  // A restart of half a minute ends no lease, though a minute of reports is late.
+  const first = [0, 62, 31];
+  expect(await gapsAt(31)).toEqual([first]);
+  // Known after a crash that comes at once, and no longer than it was.
+  reader = new EvidenceReader(sessions, options);
+  expect(await gapsAt(32)).toEqual([first]);
+  await gapsAt(35);
+  expect(await gapsAt(100)).toEqual([first, [62, 160, 65]]);
+});
+
 it('reads on past reports of an epoch that the rollout has not reached, says so once, and counts them as unknown', async () => {
   const clock = new ManualClock();
   const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });

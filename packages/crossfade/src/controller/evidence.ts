@@ -110,7 +110,7 @@ export class EvidenceReader implements MetricSource {
     const silentMs = isBeforeFirst ? 0 : (saidMs ?? Infinity);
     if (silentMs > this.#gapMs) return this.#unheard(state.name, kept);
     reading.unheardSinceMs = null;
-    await this.#noteGap(state.name, kept, nowMs);
+    await this.#noteGap(state.name, kept, nowMs, nowMs - silentMs);
     kept.looks += 1;
     if (kept.ahead.ofEpoch !== state.epoch) kept.ahead = { ofEpoch: state.epoch, metAtLook: new Map() };
     const untilMs = [await this.#readSignals(state, kept), await this.#readRecords(state, kept)];
@@ -138,13 +138,17 @@ export class EvidenceReader implements MetricSource {
     return reading;
   }
 
-  /** A look that comes late, or is the first that hears a gateway again, knows nothing of the time between. */
-  async #noteGap(name: string, kept: Kept, nowMs: number): Promise<void> {
-    const { observed } = kept.reading.evidence;
-    const fromMs = Math.max(kept.lookedAtMs ?? nowMs, observed.gaps.at(-1)?.[1] ?? 0);
-    const goneMs = nowMs - fromMs;
-    if (goneMs <= this.#gapMs) return;
-    observed.miss(fromMs, nowMs + Math.min(goneMs, deliveryMsMax));
+  /**
+   * A look that comes late, or is the first that hears a gateway again, knows nothing of the time between. A silence is
+   * measured from its own beginning, also one that began while what a gap had kept back was still on its way.
+   */
+  async #noteGap(name: string, kept: Kept, nowMs: number, heardAtMs: number): Promise<void> {
+    const fromMs = kept.lookedAtMs ?? nowMs;
+    const silentMs = nowMs - fromMs;
+    if (silentMs <= this.#gapMs) return;
+    kept.reading.evidence.observed.miss(fromMs, nowMs + Math.min(silentMs, deliveryMsMax), silentMs);
+    // With the gap, so that a restart does not find it once more and longer.
+    kept.lookedAtMs = heardAtMs;
     await this.#saveLook(name, kept);
   }
 

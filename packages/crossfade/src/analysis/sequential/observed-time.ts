@@ -1,7 +1,10 @@
-/** A stretch of wall time in which nobody looked, or nobody was heard. */
-export type Gap = readonly [fromMs: number, toMs: number];
+/**
+ * A stretch of wall time in which nobody looked, or nobody was heard, and reports were still on their way; and how long the
+ * silence itself was. Absent where an older program wrote it: all of the stretch.
+ */
+export type Gap = readonly [fromMs: number, toMs: number, silentMs?: number];
 
-/** A gap longer than an exposure lease outlasts it: who would get the candidate is served control by then. */
+/** A silence longer than an exposure lease outlasts it: who would get the candidate is served control by then. */
 export const leaseGapMs = 60_000;
 
 /** Gaps that are remembered: one a day for years. The oldest go first, when their sessions have long matured. */
@@ -24,20 +27,20 @@ export class ObservedTime {
     this.#gaps = [...gaps];
   }
 
-  /** Nobody looked between two moments. What lies before the end of the last gap is known already. */
-  miss(fromMs: number, toMs: number): void {
+  /** Nothing counts between two moments. What lies before the end of the last gap is known already; the silence is not. */
+  miss(fromMs: number, toMs: number, silentMs = toMs - fromMs): void {
     const from = Math.max(fromMs, this.#gaps.at(-1)?.[1] ?? fromMs);
-    if (toMs > from) this.#gaps = [...this.#gaps, [from, toMs] as const].slice(-gapsMax);
+    if (toMs > from) this.#gaps = [...this.#gaps, [from, toMs, silentMs] as const].slice(-gapsMax);
   }
 
   /**
-   * Whether a session began in a gap that outlasted the leases, by the time of its start and of its report. Control goes
-   * on there and the candidate gets nobody. One that was reported before the gap began has a clock that is ahead.
+   * Whether a session began in a gap whose silence outlasted the leases, by the time of its start and of its report. Control
+   * goes on there and the candidate gets nobody. One that was reported before the gap began has a clock that is ahead.
    */
   isOneSided(startedAtMs: number, receivedAtMs: number): boolean {
     return this.#gaps.some(
-      ([fromMs, toMs]) =>
-        toMs - fromMs > leaseGapMs && startedAtMs >= fromMs && startedAtMs < toMs && receivedAtMs >= fromMs,
+      ([fromMs, toMs, silentMs = toMs - fromMs]) =>
+        silentMs > leaseGapMs && startedAtMs >= fromMs && startedAtMs < toMs && receivedAtMs >= fromMs,
     );
   }
 

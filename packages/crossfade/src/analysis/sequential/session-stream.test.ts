@@ -160,6 +160,24 @@ describe('sessions on their way into the sums', () => {
     expect(announced(5, 50, 50.1)).toBe('taken');
   });
 
+  test('outlast the leases by the silence of a gap, not by the time that reports need after it', () => {
+    const observed = new ObservedTime();
+    // From an older program, which kept no silence: all of it counts.
+    observed.restore([[0, 2 * minuteMs]]);
+    observed.miss(5 * minuteMs, 6.8 * minuteMs, 0.9 * minuteMs);
+    // Began while the reports of the gap before were on their way.
+    observed.miss(6 * minuteMs, 7.2 * minuteMs, 1.1 * minuteMs);
+
+    const isOneSided = (minute: number) => observed.isOneSided(minute * minuteMs, 9 * minuteMs);
+    expect([1, 5, 6.7, 6.9, 7.2].map((minute) => isOneSided(minute))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
+  });
+
   test('a clock that goes back changes nothing', () => {
     const sessions = stream();
     sessions.report(assigned(1, 0), clean);
