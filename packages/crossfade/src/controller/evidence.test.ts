@@ -6,11 +6,27 @@ import { exposureLeaseMs } from '../rollout/lease.ts';
 import { createMemoryRolloutStore } from '../store/memory/events.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import { EvidenceReader } from './evidence.ts';
+import type { Reading } from './reading.ts';
 import { planDocument, sessionOf } from './rollout.fixture.ts';
 import { RolloutManager } from './rollout-manager.ts';
 
 const by = { actor: 'ana', reason: 'a restored backup' };
 const { name } = planDocument;
+
+/** In seconds after an origin; the silence as it is. */
+function inSeconds({ evidence }: Reading, originMs: number) {
+  return evidence.observed.gaps.map(([fromMs, toMs, silentMs = NaN]) =>
+    [fromMs - originMs, toMs - originMs, silentMs].map((ms) => ms / 1_000),
+  );
+}
+
+async function running(clock: ManualClock): Promise<RolloutManager> {
+  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
+  await manager.apply(planDocument, by);
+  await manager.start(name, by);
+  await manager.waiveAcceptance(name, by);
+  return manager;
+}
 
 it('knows how long a lease is', () => {
   expect(leaseGapMs).toBe(exposureLeaseMs);
@@ -18,10 +34,7 @@ it('knows how long a lease is', () => {
 
 it('reads on before the first gateway is heard, and takes that time for no gap; afterwards silence is one', async () => {
   const clock = new ManualClock();
-  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
-  await manager.apply(planDocument, by);
-  await manager.start(name, by);
-  await manager.waiveAcceptance(name, by);
+  const manager = await running(clock);
   let silentMs: number | null = null;
   const reader = new EvidenceReader(createMemorySessionStore(), { gatewaySilentMs: () => silentMs });
   const look = () => reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
@@ -43,19 +56,14 @@ it('reads on before the first gateway is heard, and takes that time for no gap; 
 it('measures a silence without the time that reports need after it, and from its own beginning', async () => {
   const clock = new ManualClock();
   const originMs = clock.nowMs();
-  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
-  await manager.apply(planDocument, by);
-  await manager.start(name, by);
-  await manager.waiveAcceptance(name, by);
+  const manager = await running(clock);
   const sessions = createMemorySessionStore();
   const options = { gapMs: 10_000, gatewaySilentMs: () => 0 };
   let reader = new EvidenceReader(sessions, options);
   const gapsAt = async (second: number) => {
     clock.advance(originMs + second * 1_000 - clock.nowMs());
     const reading = await reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
-    return reading.evidence.observed.gaps.map((gap) =>
-      gap.map((ms, at) => (at < 2 ? ms - originMs : ms) / 1_000),
-    );
+    return inSeconds(reading, originMs);
   };
   await gapsAt(0);
   // A restart of half a minute ends no lease, though a minute of reports is late.
@@ -68,12 +76,38 @@ it('measures a silence without the time that reports need after it, and from its
   expect(await gapsAt(100)).toEqual([first, [62, 160, 65]]);
 });
 
+it('takes a look that is a little late for no gap, though the answer before it was some seconds old', async () => {
+  const clock = new ManualClock();
+  const originMs = clock.nowMs();
+  const manager = await running(clock);
+  const sessions = createMemorySessionStore();
+  let silentMs: number | null = 0;
+  const options = { gapMs: 10_000, gatewaySilentMs: () => silentMs };
+  let reader = new EvidenceReader(sessions, options);
+  const lookAt = async (second: number, silentSeconds: number | null) => {
+    clock.advance(originMs + second * 1_000 - clock.nowMs());
+    silentMs = silentSeconds === null ? null : silentSeconds * 1_000;
+    const reading = await reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
+    await reader.keep(name, clock.nowMs());
+    return { gaps: inSeconds(reading, originMs), isHeard: reading.isComplete };
+  };
+  await lookAt(0, 0);
+  await lookAt(6, 6);
+  expect(await lookAt(15, 1)).toEqual({ gaps: [], isHeard: true });
+  await lookAt(20, 6);
+  // A restart that takes four seconds, and a gateway that comes back after three more.
+  reader = new EvidenceReader(sessions, options);
+  expect(await lookAt(24, null)).toEqual({ gaps: [], isHeard: false });
+  expect(await lookAt(27, 0)).toEqual({ gaps: [], isHeard: true });
+  await lookAt(32, 5);
+  // A silence is one from where it began, though a look lies in it.
+  expect(await lookAt(38, 11)).toEqual({ gaps: [], isHeard: false });
+  expect(await lookAt(39, 0)).toEqual({ gaps: [[27, 51, 12]], isHeard: true });
+});
+
 it('reads on past reports of an epoch that the rollout has not reached, says so once, and counts them as unknown', async () => {
   const clock = new ManualClock();
-  const manager = await RolloutManager.open({ store: createMemoryRolloutStore(), clock });
-  await manager.apply(planDocument, by);
-  await manager.start(name, by);
-  await manager.waiveAcceptance(name, by);
+  const manager = await running(clock);
   const sessions = createMemorySessionStore();
   const { epoch } = manager.state(name);
   const save = async (id: string, ofEpoch: number) => {

@@ -63,8 +63,10 @@ interface Kind<Report> {
 
 interface Kept {
   readonly reading: Reading;
-  /** Until when somebody looked and a gateway was heard, as of the last such look; null: there was none. */
+  /** The last look that heard a gateway, or where the silence began that was found since; null: there was none. */
   lookedAtMs: number | null;
+  /** When a gateway was heard last, as of that look: seconds before it, for a gateway answers every few seconds. */
+  heardAtMs: number | null;
   /** The last look that survives a crash. */
   savedLookMs: number | null;
   looks: number;
@@ -108,53 +110,60 @@ export class EvidenceReader implements MetricSource {
     // Before any gateway was ever heard nothing can be missing: what is stored is read, and its time is no gap.
     const isBeforeFirst = saidMs === null && kept.lookedAtMs === null;
     const silentMs = isBeforeFirst ? 0 : (saidMs ?? Infinity);
-    if (silentMs > this.#gapMs) return this.#unheard(state.name, kept);
+    if (silentMs > this.#gapMs) return this.#unheard(state.name, kept, saidMs !== null);
     reading.unheardSinceMs = null;
-    await this.#noteGap(state.name, kept, nowMs, nowMs - silentMs);
+    const heardAtMs = nowMs - silentMs;
+    await this.#noteGap(state.name, kept, nowMs, heardAtMs);
     kept.looks += 1;
     if (kept.ahead.ofEpoch !== state.epoch) kept.ahead = { ofEpoch: state.epoch, metAtLook: new Map() };
     const untilMs = [await this.#readSignals(state, kept), await this.#readRecords(state, kept)];
     reading.isComplete = untilMs.every((ms) => ms === null);
     // Behind a backlog time stands where its reports do, so that none of them is late for not being read; and it goes no
     // further than somebody was heard, for a silence that begins then is a gap from there.
-    const heardAtMs = nowMs - silentMs;
     reading.evidence.advance(
       untilMs.reduce<number>((least, ms) => Math.min(least, ms ?? heardAtMs), heardAtMs),
     );
     this.#readProcesses(state, reading, nowMs);
-    if (!isBeforeFirst) kept.lookedAtMs = heardAtMs;
+    if (isBeforeFirst) return reading;
+    kept.lookedAtMs = nowMs;
+    kept.heardAtMs = heardAtMs;
     return reading;
   }
 
   /**
    * No gateway is heard: time stands, nothing is read, and the look that hears one again finds the gap, as after an
-   * absence of our own. Where it began is written at once: a restart in the middle of it knows no better.
+   * absence of our own. Where it began is written at once: a restart in the middle of it knows no better. After a restart
+   * nobody knows yet how long the silence is: it is measured as our absence.
    */
-  async #unheard(name: string, kept: Kept): Promise<Reading> {
-    const { reading, lookedAtMs, savedLookMs } = kept;
+  async #unheard(name: string, kept: Kept, isMeasured: boolean): Promise<Reading> {
+    const { reading, heardAtMs } = kept;
     reading.isComplete = false;
-    reading.unheardSinceMs = lookedAtMs;
-    if (savedLookMs !== lookedAtMs) await this.#saveLook(name, kept);
+    reading.unheardSinceMs = heardAtMs;
+    if (isMeasured) kept.lookedAtMs = heardAtMs;
+    if (kept.savedLookMs !== kept.lookedAtMs) await this.#saveLook(name, kept);
     return reading;
   }
 
   /**
-   * A look that comes late, or is the first that hears a gateway again, knows nothing of the time between. A silence is
-   * measured from its own beginning, also one that began while what a gap had kept back was still on its way.
+   * A look that comes late, or is the first that hears a gateway again, knows nothing of the time since one was heard. A
+   * silence is measured from its own beginning, also one that began while what a gap had kept back was still on its way.
    */
   async #noteGap(name: string, kept: Kept, nowMs: number, heardAtMs: number): Promise<void> {
-    const fromMs = kept.lookedAtMs ?? nowMs;
+    // How late the look is, and not since when nobody was heard before it: those seconds are no silence.
+    if (nowMs - (kept.lookedAtMs ?? nowMs) <= this.#gapMs) return;
+    const fromMs = kept.heardAtMs ?? nowMs;
     const silentMs = nowMs - fromMs;
-    if (silentMs <= this.#gapMs) return;
     kept.reading.evidence.observed.miss(fromMs, nowMs + Math.min(silentMs, deliveryMsMax), silentMs);
     // With the gap, so that a restart does not find it once more and longer.
-    kept.lookedAtMs = heardAtMs;
+    kept.lookedAtMs = nowMs;
+    kept.heardAtMs = heardAtMs;
     await this.#saveLook(name, kept);
   }
 
   async #saveLook(name: string, kept: Kept): Promise<void> {
-    const { lookedAtMs } = kept;
-    const look: Look = { schema: 'crossfade.look/1', lookedAtMs, gaps: kept.reading.evidence.observed.gaps };
+    const { lookedAtMs, heardAtMs } = kept;
+    const { gaps } = kept.reading.evidence.observed;
+    const look: Look = { schema: 'crossfade.look/1', lookedAtMs, heardAtMs, gaps };
     await this.#sessions.saveSnapshot(lookName(name), JSON.stringify(look));
     kept.savedLookMs = lookedAtMs;
   }
@@ -212,10 +221,12 @@ export class EvidenceReader implements MetricSource {
     }
     const look = known === undefined ? lookOf(await this.#sessions.snapshot(lookName(state.name))) : null;
     const lookedAtMs = known?.lookedAtMs ?? look?.lookedAtMs ?? null;
+    const heardAtMs = known?.heardAtMs ?? look?.heardAtMs ?? lookedAtMs;
     reading.evidence.observed.restore(known?.reading.evidence.observed.gaps ?? look?.gaps ?? []);
     const { recordsAfter, signalsAfter } = reading;
     const saved = { savedAtMs: nowMs, savedRecords: recordsAfter, savedSignals: signalsAfter };
-    const kept: Kept = { reading, lookedAtMs, savedLookMs: lookedAtMs, looks: 0, ahead: noneAhead, ...saved };
+    const looked = { lookedAtMs, heardAtMs, savedLookMs: lookedAtMs };
+    const kept: Kept = { reading, ...looked, looks: 0, ahead: noneAhead, ...saved };
     this.#readings.set(state.name, kept);
     return kept;
   }
@@ -306,6 +317,8 @@ function lookName(rollout: string): string {
 interface Look {
   readonly schema: 'crossfade.look/1';
   readonly lookedAtMs: number | null;
+  /** Absent where an older program wrote it, which knew of no other moment than this. */
+  readonly heardAtMs?: number | null;
   readonly gaps: readonly Gap[];
 }
 

@@ -19,6 +19,7 @@ const by = { actor: 'ana', reason: 'finals in half the time' };
 const name = 'streaming-2';
 const internal = { targetingKey: 'user-1', plan: 'internal' };
 const timing = { retryMinMs: 5, retryMaxMs: 40, pushIntervalMs: 10, requestMs: 2_000, silenceMs: 10_000 };
+const heartbeat = { event: 'heartbeat', data: { revision: 1 } };
 
 /** Real sockets on a busy machine: the event comes within milliseconds, the limit is for a hang. */
 const soon = { timeout: 10_000, interval: 5 };
@@ -316,19 +317,47 @@ describe('ControlLink against a control plane that misbehaves', () => {
     expect(server.posts.every(({ body }) => !body.includes('2'))).toBe(true);
   });
 
-  it('answers heartbeats, as often as it has said nothing for a while', async () => {
+  it('answers every second heartbeat, though an answer takes time and a heartbeat comes early', async () => {
     const server = scripted(() => [{ event: 'ruleset', data: ruleset(1) }]);
     let monotonicMs = 0;
-    // Whoever looks at this clock finds that the wait is over.
-    const clock = { ...systemClock, monotonicMs: () => (monotonicMs += 4_000) };
+    const clock = { ...systemClock, monotonicMs: () => monotonicMs };
+    const slow: typeof fetch = async (...request) => {
+      const response = await fetch(...request);
+      if (request[1]?.method === 'POST') monotonicMs += 50;
+      return response;
+    };
     const port = await server.listen();
-    await startGateway({ port, token: 't' }, { clock });
-    await vi.waitFor(() => {
-      server.say({ event: 'heartbeat', data: { revision: 1 } });
-      expect(server.posts.length).toBeGreaterThan(2);
-    }, soon);
+    const gateway = await startGateway({ port, token: 't' }, { clock, fetch: slow });
+    await vi.waitFor(() => expect(monotonicMs).toBe(50), soon);
+    const postsAfter = [];
+    for (const atMs of [2_001, 3_999, 6_000, 8_000]) {
+      monotonicMs = atMs;
+      server.say(heartbeat);
+      await vi.waitFor(() => expect(gateway.link.ageMs).toBeLessThanOrEqual(50), soon);
+      if (atMs === 3_999 || atMs === 8_000) await vi.waitFor(() => expect(monotonicMs).toBe(atMs + 50), soon);
+      postsAfter.push(server.posts.length);
+    }
+    expect(postsAfter).toEqual([1, 2, 2, 3]);
     expect(server.connections).toBe(1);
     expect(new Set(server.posts.map(({ body }) => body))).toEqual(new Set(['{"revision":1}']));
+  });
+
+  it('gives an answer up that stalls, before it counts as silent, and answers the next heartbeat', async () => {
+    const server = scripted(() => [{ event: 'ruleset', data: ruleset(1) }]);
+    let stalled = 0;
+    const stalls: typeof fetch = (...request) => {
+      const { method, signal } = request[1] ?? {};
+      if (method !== 'POST' || stalled++ > 0) return fetch(...request);
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('late'))));
+    };
+    const port = await server.listen();
+    const limits = { ...timing, requestMs: 600_000, ackMs: 20 };
+    const gateway = await startGateway({ port, token: 't' }, { timing: limits, fetch: stalls });
+    await vi.waitFor(() => {
+      server.say(heartbeat);
+      expect(server.posts.length).toBeGreaterThan(0);
+    }, soon);
+    expect(gateway.log.join()).toContain('Revision 1 is not acknowledged yet: late');
   });
 
   it('takes no ruleset that is older than its own, acknowledges none, and says what to do', async () => {

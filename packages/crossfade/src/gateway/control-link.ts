@@ -4,7 +4,7 @@ import { systemRandom, type Random } from '@crossfade/sdk/core/random';
 import type { Ruleset } from '@crossfade/sdk/flags/ruleset';
 import type { SessionStore } from '../store/store.ts';
 import type { SessionSignal } from '../transcript/session-record.ts';
-import { answerIntervalMs, heartbeatSchema } from '../wire/control.ts';
+import { answerIntervalMs, heartbeatIntervalMs, heartbeatSchema } from '../wire/control.ts';
 import { LinkDrains, type GatewayDrainReport } from './link-drains.ts';
 import { LinkRecords } from './link-records.ts';
 import { LinkSignals } from './link-signals.ts';
@@ -38,6 +38,9 @@ export interface ControlLinkOptions {
   readonly timing?: Partial<LinkTiming>;
 }
 
+/** Half a heartbeat less than the interval: the one that falls due then comes a little early or late. */
+const answerAfterMs = answerIntervalMs - heartbeatIntervalMs / 2;
+
 /**
  * A gateway's side of the control plane. Brings rulesets in, sends acknowledgements, session records and drain
  * reports out. Audio never waits for it: every failure is retried here, with growing waits, and the gateway
@@ -52,6 +55,7 @@ export class ControlLink {
   readonly #options: ControlLinkOptions;
   readonly #log: LinkLog;
   readonly #transport: LinkTransport;
+  readonly #ackMs: number;
   readonly #records: LinkRecords;
   readonly #signals: LinkSignals;
   readonly #drains: LinkDrains;
@@ -64,6 +68,7 @@ export class ControlLink {
   #connected = false;
   /** Revision that the control plane was told; -1: none on this connection. */
   #acknowledged = -1;
+  /** When the last acknowledgement that arrived was sent, monotonic. */
   #acknowledgedAtMs = -Infinity;
   #acknowledging = false;
   /** Announced, and not ours: said once in the log. */
@@ -72,6 +77,7 @@ export class ControlLink {
   constructor(options: ControlLinkOptions) {
     const { clock, url, token, gatewayId } = options;
     const timing = { ...linkTiming, ...options.timing };
+    this.#ackMs = timing.ackMs;
     this.#options = options;
     this.#log = options.log ?? (() => {});
     const random = options.random ?? systemRandom;
@@ -195,7 +201,7 @@ export class ControlLink {
       return;
     }
     this.#options.evaluator.heard();
-    const isAnswerDue = this.#options.clock.monotonicMs() - this.#acknowledgedAtMs >= answerIntervalMs;
+    const isAnswerDue = this.#options.clock.monotonicMs() - this.#acknowledgedAtMs >= answerAfterMs;
     if (this.#acknowledged < revision || isAnswerDue) void this.#acknowledge(revision);
   }
 
@@ -240,11 +246,12 @@ export class ControlLink {
   async #acknowledge(revision: number): Promise<void> {
     if (this.#acknowledging) return;
     this.#acknowledging = true;
+    const sentAtMs = this.#options.clock.monotonicMs();
     try {
       const path = `/v1/evaluators/${encodeURIComponent(this.#options.gatewayId)}/ack`;
-      await this.#transport.post(path, JSON.stringify({ revision }));
+      await this.#transport.post(path, JSON.stringify({ revision }), this.#ackMs);
       this.#acknowledged = revision;
-      this.#acknowledgedAtMs = this.#options.clock.monotonicMs();
+      this.#acknowledgedAtMs = sentAtMs;
     } catch (error) {
       if (!this.#transport.isClosed)
         this.#log('warn', `Revision ${revision} is not acknowledged yet: ${messageOf(error)}`);

@@ -20,6 +20,8 @@ export interface LinkTiming {
   readonly pushIntervalMs: number;
   /** Longest wait for the answer to one request. */
   readonly requestMs: number;
+  /** The same for an acknowledgement: one that stalls is asked again while this gateway still counts as heard. */
+  readonly ackMs: number;
 }
 
 export const linkTiming: LinkTiming = {
@@ -28,6 +30,7 @@ export const linkTiming: LinkTiming = {
   retryMaxMs: 5_000,
   pushIntervalMs: 500,
   requestMs: 10_000,
+  ackMs: 3_000,
 };
 
 /** A ruleset event larger than this is no ruleset of ours: 10,000 flags of 3 kB. */
@@ -60,8 +63,8 @@ export class LinkTransport {
   }
 
   /** Resolves when the control plane took the body; rejects with CONTROL_PLANE_UNREACHABLE when it refused. */
-  async post(path: string, body: string): Promise<void> {
-    const limit = this.#limit(this.#options.timing.requestMs, 'no answer in time');
+  async post(path: string, body: string, limitMs = this.#options.timing.requestMs): Promise<void> {
+    const limit = this.#limit(limitMs, 'no answer in time');
     try {
       const response = await this.#fetch(path, { method: 'POST', body, signal: limit.signal });
       await response.arrayBuffer();

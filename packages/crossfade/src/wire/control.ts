@@ -10,7 +10,7 @@ import type { SessionRecord, SessionSignal } from '../transcript/session-record.
 /** How often a ruleset stream says that the control plane lives, ms. A lease of 60 s survives many lost beats. */
 export const heartbeatIntervalMs = 2_000;
 
-/** A gateway answers a heartbeat when it said nothing for this long, ms: so is known that the way back is open too. */
+/** A gateway answers a heartbeat about this often, ms: so is known that the way back is open too. */
 export const answerIntervalMs = 4_000;
 
 /** Session records a gateway sends at once: one request a second carries more than one gateway makes. */
