@@ -1,5 +1,6 @@
 import type { Drain } from '@crossfade/sdk/flags/ruleset';
 import type { DrainOutcome, SessionRecord } from '../transcript/session-record.ts';
+import type { SessionNote } from './session-notes.ts';
 
 /** How one session leaves its arm by an order: when it must move, and what became of it. */
 export class Departure {
@@ -8,9 +9,20 @@ export class Departure {
   #moveBeforeMs: number | null = null;
   #pauseMs: number | null = null;
 
-  constructor(order: Drain, outcome: DrainOutcome) {
+  constructor(order: Drain, outcome: DrainOutcome, pauseMs: number | null = null) {
     this.order = order;
     this.#outcome = outcome;
+    this.#pauseMs = pauseMs;
+  }
+
+  /**
+   * Of a session that the order finds away from its arm. What a milder order did (`before`) stands; where none is
+   * known, a session that a rollback had moved was moved by this one, under a gateway before this.
+   */
+  static found(order: Drain, before: Departure | null, wasMoved: boolean): Departure {
+    const moved = order.policy === 'cut' ? 'cut' : 'migrated';
+    if (before === null) return new Departure(order, wasMoved ? moved : 'rescued');
+    return new Departure(order, before.#outcome, before.#pauseMs);
   }
 
   get outcome(): DrainOutcome {
@@ -43,6 +55,12 @@ export class Departure {
   settle(outcome: DrainOutcome): void {
     this.#outcome = outcome;
     this.#moveBeforeMs = null;
+  }
+
+  /** What a gateway that comes after this one must know of it. */
+  get note(): Extract<SessionNote, { readonly kind: 'departure' }> {
+    const { order, outcome, pauseMs } = this;
+    return { kind: 'departure', order, outcome, pauseMs };
   }
 
   get stamp(): NonNullable<SessionRecord['drain']> {

@@ -28,25 +28,31 @@ export class Drains {
   }
 
   /**
-   * Takes the orders of a ruleset. One that is known changes nothing. One that is gone takes no more sessions, and is
-   * forgotten when those it has are over: a receipt is closed when all have moved, and their ends complete it.
+   * Takes the orders of a ruleset. One that is known changes nothing; a harder one takes over what the milder one
+   * knows. One that is gone takes no more sessions, and is forgotten when those it has are over: a receipt is closed
+   * when all have moved, and their ends complete it.
    */
-  apply(orders: readonly Drain[], sessions: Iterable<LiveSession>): void {
+  apply(orders: readonly Drain[], sessions: readonly LiveSession[]): void {
+    for (const order of orders) {
+      const drain = this.#drainOf(order);
+      if (drain.isListed) continue;
+      drain.isListed = true;
+      for (const session of sessions) if (concerns(order, session)) this.#begin(drain, session);
+      this.#say(drain);
+    }
     const current = new Set(orders.map((order) => order.id));
     for (const [id, drain] of this.#drains) {
       drain.isListed = current.has(id);
       this.#forgetIfOver(id, drain);
     }
-    for (const order of orders) {
-      if (this.#drains.has(order.id)) continue;
-      const drain = { order, running: new Map(), outcomes: new Map(), isListed: true };
-      this.#drains.set(order.id, drain);
-      for (const session of sessions) if (concerns(order, session)) this.#begin(drain, session);
-      this.#say(drain);
-    }
   }
 
-  /** A session that an evaluator with an older ruleset still put on the candidate, or that a restart brought back. */
+  /** A session that a restart brought back and that had left its arm: its end is awaited, listed or not. */
+  restored(session: LiveSession): void {
+    if (session.departure !== null) this.#begin(this.#drainOf(session.departure.order), session);
+  }
+
+  /** A session that an evaluator with an older ruleset still put on the candidate. */
   joined(session: LiveSession): void {
     for (const drain of this.#drains.values()) {
       if (!drain.isListed || !concerns(drain.order, session)) continue;
@@ -57,14 +63,26 @@ export class Drains {
 
   /** A session moved, showed something after it, or ended. `record` is there when it ended. */
   progressed(session: LiveSession, record: SessionRecord | null): void {
-    const departure = session.departure;
-    const id = departure?.order.id;
-    const drain = id === undefined ? undefined : this.#drains.get(id);
-    if (id === undefined || drain === undefined) return;
-    drain.outcomes.set(session.sessionId, drainedSession(session, record));
-    if (session.phase === 'ended') drain.running.delete(session.sessionId);
-    this.#say(drain);
-    this.#forgetIfOver(id, drain);
+    const { sessionId } = session;
+    for (const [id, drain] of this.#drains) {
+      if (!drain.running.has(sessionId)) continue;
+      drain.outcomes.set(sessionId, drainedSession(session, record));
+      if (record !== null) drain.running.delete(sessionId);
+      this.#say(drain);
+      this.#forgetIfOver(id, drain);
+    }
+  }
+
+  /** The drain of this order: known, taken over from a milder order of the same rollout, or new and not listed yet. */
+  #drainOf(order: Drain): RunningDrain {
+    const known = this.#drains.get(order.id);
+    if (known !== undefined) return known;
+    const milder = [...this.#drains.values()].find((drain) => isOfSameRollback(drain.order, order));
+    if (milder !== undefined) this.#drains.delete(milder.order.id);
+    const { running, outcomes } = milder ?? { running: new Map(), outcomes: new Map() };
+    const drain = { order, running, outcomes, isListed: false };
+    this.#drains.set(order.id, drain);
+    return drain;
   }
 
   #begin(drain: RunningDrain, session: LiveSession): void {
@@ -79,9 +97,7 @@ export class Drains {
   }
 
   #forgetIfOver(id: string, { isListed, running }: RunningDrain): void {
-    // A harder order takes its sessions over; the milder one waits for none of them.
-    const waits = [...running.values()].some((session) => session.departure?.order.id === id);
-    if (!isListed && !waits) this.#drains.delete(id);
+    if (!isListed && running.size === 0) this.#drains.delete(id);
   }
 }
 
@@ -94,6 +110,10 @@ function drainedSession({ sessionId, departure }: LiveSession, record: SessionRe
     duplicateEntries: record === null ? 0 : record.user.duplicateEntries,
     ...(pauseMs === null ? {} : { pauseMs }),
   };
+}
+
+function isOfSameRollback(one: Drain, other: Drain): boolean {
+  return one.rollout === other.rollout && one.flag === other.flag && one.variant === other.variant;
 }
 
 function concerns(order: Drain, session: LiveSession): boolean {

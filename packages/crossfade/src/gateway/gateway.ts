@@ -172,6 +172,7 @@ class RunningGateway implements Gateway {
       const session = await restoreSession(this.#context, journaled);
       if (session === null) continue;
       this.#sessions.set(session.sessionId, session);
+      this.#drains.restored(session);
       this.#signals.began(session);
       if (!session.waitsForClient) this.#toFinish.push(session);
     }

@@ -126,6 +126,9 @@ export class LiveSession implements RelayHost {
   restore(journaled: JournaledSession, notes: readonly SessionNote[]): void {
     const atMs = this.#context.clock.monotonicMs();
     this.#transcript.restore(journaled.endSample, notes, this.#relay, atMs);
+    const left = notes.findLast((note) => note.kind === 'departure');
+    if (left !== undefined && !this.#isOnArm)
+      this.#departure = new Departure(left.order, left.outcome, left.pauseMs);
     this.note({ kind: 'restart' });
     const hadStopped = notes.some((note) => note.kind === 'stop');
     const canResume = this.query.extra.get('ack') === '1' && !hadStopped;
@@ -228,9 +231,13 @@ export class LiveSession implements RelayHost {
   /** A rollback wants the session away from its arm. Repeating the order changes nothing. */
   leave(order: Drain): void {
     if (this.#phase === 'ended' || this.#departure?.order.id === order.id) return;
-    const isThere = this.ledgers.armIsServing && this.upstream !== this.controlUpstream;
-    this.#departure = new Departure(order, isThere ? 'open' : 'rescued');
-    if (!isThere || order.policy === 'finish') return;
+    if (!this.#isOnArm) {
+      this.#departure = Departure.found(order, this.#departure, this.ledgers.wasMigrated);
+      this.note(this.#departure.note);
+      return;
+    }
+    this.#departure = new Departure(order, 'open');
+    if (order.policy === 'finish') return;
     if (order.policy === 'cut') this.#moveToControl('cut');
     else if (!this.#transcript.isInUtterance) this.#moveToControl('migrated');
     else this.#departure.moveBefore(this.#context.clock.monotonicMs() + this.#context.limits.boundaryMs);
@@ -287,7 +294,7 @@ export class LiveSession implements RelayHost {
   onRescued(): void {
     if (this.#departure?.outcome !== 'open') return;
     this.#departure.settle('rescued');
-    this.#context.onDrainProgress(this.sessionId);
+    this.#departed(this.#departure);
   }
 
   onCovered(): void {
@@ -319,8 +326,11 @@ export class LiveSession implements RelayHost {
 
   /** The user sees something again; the first of it after a move says how long that was. */
   #pauseOver(pauseMs: number | null): void {
-    if (pauseMs !== null && this.#departure?.shownAfter(pauseMs) === true)
-      this.#context.onDrainProgress(this.sessionId);
+    if (pauseMs !== null && this.#departure?.shownAfter(pauseMs) === true) this.#departed(this.#departure);
+  }
+
+  get #isOnArm(): boolean {
+    return this.ledgers.armIsServing && this.upstream !== this.controlUpstream;
   }
 
   #moveToControl(outcome: 'migrated' | 'cut'): void {
@@ -328,6 +338,12 @@ export class LiveSession implements RelayHost {
     if (departure === null) return;
     departure.settle(outcome);
     this.#relay.moveToControl(`rollback of ${departure.order.rollout}`);
+    this.#departed(departure);
+  }
+
+  /** Something is known of its departure: kept, then told. */
+  #departed({ note }: Departure): void {
+    this.note(note);
     this.#context.onDrainProgress(this.sessionId);
   }
 

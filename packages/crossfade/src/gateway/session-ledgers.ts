@@ -58,6 +58,11 @@ export class SessionLedgers {
     return this.#armIsServing;
   }
 
+  /** Whether a rollback moved it away from its arm. */
+  get wasMigrated(): boolean {
+    return this.#wasMigrated;
+  }
+
   /** Whether the arm has met an error by now, or has brought nothing at all for what it was offered. */
   armFailedSoFar(samplesOffered: number): boolean {
     if (this.#failure !== '') return true;

@@ -2,7 +2,8 @@
  * What the journal keeps of a session beside its audio, so that a gateway that was killed goes on where it stood:
  * who it is, what was settled, what went wrong, and whether the client had said stop.
  */
-import type { Assignment, AttemptEnd, EntryWord } from '../transcript/session-record.ts';
+import type { Drain } from '@crossfade/sdk/flags/ruleset';
+import type { Assignment, AttemptEnd, DrainOutcome, EntryWord } from '../transcript/session-record.ts';
 import type { JournalNote } from '../journal/journal.ts';
 
 export type SessionNote =
@@ -37,6 +38,13 @@ export type SessionNote =
     }
   /** The session went to another upstream for good. */
   | { readonly kind: 'left-arm'; readonly to: string; readonly failure: string }
+  /** A rollback's order, and what became of the session by it; the last one counts. Older gateways wrote none. */
+  | {
+      readonly kind: 'departure';
+      readonly order: Drain;
+      readonly outcome: DrainOutcome;
+      readonly pauseMs: number | null;
+    }
   | { readonly kind: 'stop' }
   | { readonly kind: 'restart' };
 
@@ -46,6 +54,6 @@ export function encodeNote(note: SessionNote): JournalNote {
 
 /** Notes are written by us and checked by the journal's checksum; a kind that a newer gateway wrote is skipped. */
 export function decodeNotes(notes: readonly JournalNote[]): readonly SessionNote[] {
-  const known = new Set<string>(['start', 'final', 'fault', 'left-arm', 'stop', 'restart']);
+  const known = new Set<string>(['start', 'final', 'fault', 'left-arm', 'departure', 'stop', 'restart']);
   return notes.filter((note) => known.has(note.kind)).map((note) => JSON.parse(note.json) as SessionNote);
 }

@@ -259,27 +259,45 @@ function admissionStopped(state: RolloutState, event: EventOf<'admission-stopped
 
 function sessionsDrained(state: RolloutState, event: EventOf<'sessions-drained'>): Rollback {
   const rollback = rollbackOf(state);
-  const reported = event.sessions.map((session): [string, RolledBackSession] => [
-    session.sessionId,
-    { ...session, gateway: event.gateway, atMs: event.atMs },
-  ]);
+  const sessions = new Map(Object.entries(rollback.sessions));
+  for (const session of event.sessions) {
+    const report = withKnown(sessions.get(session.sessionId), session);
+    sessions.set(session.sessionId, { ...report, gateway: event.gateway, atMs: event.atMs });
+  }
   return {
     ...rollback,
     gateways: { ...rollback.gateways, [event.gateway]: event.done },
-    sessions: { ...rollback.sessions, ...Object.fromEntries(reported) },
+    sessions: Object.fromEntries(sessions),
   };
 }
 
-/** Whether a report says anything new of a session: an end that is known is never taken back to `open`. */
+/** Whether a report says anything new of a session. */
 export function isNewsOf(known: RolledBackSession | undefined, session: DrainedSession): boolean {
   if (known === undefined) return true;
-  if (known.outcome !== 'open' && session.outcome === 'open') return false;
+  const report = withKnown(known, session);
   return (
-    known.outcome !== session.outcome ||
-    known.samplesLost !== session.samplesLost ||
-    (known.duplicateEntries ?? 0) !== (session.duplicateEntries ?? 0) ||
-    known.pauseMs !== session.pauseMs
+    known.outcome !== report.outcome ||
+    known.samplesLost !== report.samplesLost ||
+    (known.duplicateEntries ?? 0) !== (report.duplicateEntries ?? 0) ||
+    known.pauseMs !== report.pauseMs
   );
+}
+
+/**
+ * A report beside what is known of its session. A receipt only learns: a gateway that was restarted, or that got a
+ * harder order, may know less than was reported before, so what became of a session, how long its user waited and
+ * what was lost or repeated are never taken back.
+ */
+function withKnown(known: DrainedSession | undefined, session: DrainedSession): DrainedSession {
+  if (known === undefined) return session;
+  const pauseMs = session.pauseMs ?? known.pauseMs;
+  return {
+    ...session,
+    outcome: known.outcome === 'open' ? session.outcome : known.outcome,
+    samplesLost: Math.max(known.samplesLost, session.samplesLost),
+    duplicateEntries: Math.max(known.duplicateEntries ?? 0, session.duplicateEntries ?? 0),
+    ...(pauseMs === undefined ? {} : { pauseMs }),
+  };
 }
 
 function mapValues<Value, Mapped>(

@@ -121,6 +121,20 @@ describe('the receipt of a rollback', () => {
     expect(receipt(subject)?.sessions).toMatchObject([{ outcome: 'migrated' }]);
   });
 
+  test('takes back nothing it knows when a gateway that was restarted, or got a harder order, knows less', () => {
+    const subject = subjectIn('rolling-back');
+    const said = (session: object) =>
+      subject.send({
+        ...{ type: 'drain-report', actor: automatic, reason: 'reported', gateway: 'gateway-1', done: true },
+        sessions: [{ sessionId: 's1', outcome: 'migrated', samplesLost: 0, ...session }],
+      });
+    const known = { outcome: 'migrated', samplesLost: 3, duplicateEntries: 1, pauseMs: 250 } as const;
+    said(known);
+    for (const outcome of ['rescued', 'open', 'finished', 'cut']) expect(said({ outcome })).toEqual([]);
+    expect(said({ outcome: 'rescued', samplesLost: 4 })).toEqual(['sessions-drained']);
+    expect(receipt(subject)?.sessions).toMatchObject([{ ...known, samplesLost: 4 }]);
+  });
+
   test('grows after the end: what was open may still be reported', () => {
     const subject = subjectIn('rolling-back');
     report(subject, false, { s1: 'open' });
