@@ -19,8 +19,9 @@ export function severityOf(kind: NoticeKind, event: RolloutEvent, state: Rollout
 
 function isClean(receipt: Receipt | null): boolean {
   if (receipt === null) return true;
-  const { samplesLost, unacknowledged, unreported } = receipt;
-  return samplesLost === 0 && unacknowledged.length === 0 && unreported.length === 0;
+  const { samplesLost, duplicateEntries, unacknowledged, unreported } = receipt;
+  const harm = samplesLost + duplicateEntries + unacknowledged.length + unreported.length;
+  return harm === 0;
 }
 
 export function noticeText(kind: NoticeKind, event: RolloutEvent, state: RolloutState): NoticeText {
@@ -46,7 +47,10 @@ function titleOf(kind: NoticeKind, event: RolloutEvent, state: RolloutState): st
     disabled: 'is disabled',
     revised: 'has another plan',
     'rollback-started': 'is being rolled back',
-    'rolled-back': 'was rolled back',
+    'rolled-back':
+      event.type === 'rolled-back'
+        ? 'was rolled back'
+        : 'was rolled back, with harm found since the receipt was closed',
     completed: 'is completed',
     'dead-lettered': 'could not tell somebody',
   };
@@ -55,13 +59,19 @@ function titleOf(kind: NoticeKind, event: RolloutEvent, state: RolloutState): st
 
 function howBad(kind: NoticeKind, event: RolloutEvent, state: RolloutState): string | null {
   if (kind === 'rolled-back') {
-    const receipt = receiptOf(state, event.atMs);
-    return `${receipt?.samplesLost ?? 0} samples of audio lost, in ${receipt?.sessions.length ?? 0} sessions that were open. ${state.rollback?.why ?? ''}`.trim();
+    return `${countedText(receiptOf(state, event.atMs))} ${state.rollback?.why ?? ''}`.trim();
   }
   if (kind === 'rollback-started' || kind === 'held' || kind === 'paused' || kind === 'disabled') {
     return event.type === 'judged' ? event.judgement.verdict.sentence : event.reason;
   }
   return null;
+}
+
+/** `0 samples of audio lost, 0 entries shown twice, in 9 sessions that were open; 4 still run and are not counted yet.` */
+function countedText(receipt: Receipt | null): string {
+  const { samplesLost = 0, duplicateEntries = 0, sessions = [], running = 0 } = receipt ?? {};
+  const uncounted = running === 0 ? '' : `; ${running} still run and are not counted yet`;
+  return `${samplesLost} samples of audio lost, ${duplicateEntries} entries shown twice, in ${sessions.length} sessions that were open${uncounted}.`;
 }
 
 /** Who gets the candidate, or got it until now. */
@@ -143,8 +153,9 @@ function rolledBackActions(receipt: Receipt | null, look: string): Actions {
     admissionStoppedAtMs === null ? 'not known' : formatDurationMs(admissionStoppedAtMs - startedAtMs);
   const done = `Admission stopped after ${after} (by ${admissionStoppedBy ?? 'nobody yet'}); ${sessions.length} open sessions: ${policy}.`;
   const steps: string[] = [];
-  const { unacknowledged, unreported, samplesLost } = receipt;
+  const { unacknowledged, unreported, samplesLost, duplicateEntries } = receipt;
   if (samplesLost > 0) steps.push('Read the receipt: audio was lost.');
+  if (duplicateEntries > 0) steps.push('Read the receipt: text was shown twice.');
   if (unacknowledged.length > 0)
     steps.push(`Look after evaluators that gave no word: ${unacknowledged.slice(0, 5).join(', ')}.`);
   if (unreported.length > 0) steps.push(`Look after gateways: ${unreported.slice(0, 5).join(', ')}.`);

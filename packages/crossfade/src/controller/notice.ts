@@ -67,6 +67,9 @@ export interface NoticeReceipt {
   readonly unreported: readonly string[];
   readonly openSessions: number;
   readonly outcomes: Readonly<Record<string, number>>;
+  /** Sessions that are not over: what they lose and repeat is in neither sum yet. */
+  readonly running: number;
   readonly samplesLost: number;
+  readonly duplicateEntries: number;
   readonly finishedAfterMs: number | null;
 }

@@ -35,8 +35,9 @@ export function noticesOf(
 ): readonly OutboxItem[] {
   let state = before;
   return events.flatMap((event) => {
+    const known = state;
     state = evolve(state, event);
-    const kind = isHold(event) ? 'held' : kinds[event.type];
+    const kind = isHold(event) ? 'held' : isLateHarm(known, state) ? 'rolled-back' : kinds[event.type];
     if (kind === undefined) return [];
     return itemsOf(noticeOf(kind, event, state), routesOf(kind, state.plan, targets));
   });
@@ -45,6 +46,18 @@ export function noticesOf(
 /** The comparison is broken: nothing moves until somebody looks. */
 function isHold(event: RolloutEvent): boolean {
   return event.type === 'judged' && ruleOf(event.judgement).exposure === 'hold';
+}
+
+/**
+ * The first audio lost, or the first entry shown twice, by sessions that went on after the receipt was closed: whoever
+ * was told that nothing was lost is told. Once for each, because neither is ever taken back.
+ */
+function isLateHarm(before: RolloutState | null, after: RolloutState): boolean {
+  if (before?.phase !== 'rolled-back') return false;
+  const [was, is] = [receiptOf(before, after.changedAtMs), receiptOf(after, after.changedAtMs)];
+  if (was === null || is === null) return false;
+  const isFirst = (of: 'samplesLost' | 'duplicateEntries'): boolean => was[of] === 0 && is[of] > 0;
+  return isFirst('samplesLost') || isFirst('duplicateEntries');
 }
 
 function noticeOf(kind: NoticeKind, event: RolloutEvent, state: RolloutState): Notice {
@@ -108,7 +121,9 @@ function receiptNumbers(state: RolloutState, nowMs: number): NoticeReceipt | nul
     unreported: receipt.unreported,
     openSessions: sessions.length,
     outcomes,
+    running: receipt.running,
     samplesLost: receipt.samplesLost,
+    duplicateEntries: receipt.duplicateEntries,
     finishedAfterMs: finishedAtMs === null ? null : finishedAtMs - startedAtMs,
   };
 }

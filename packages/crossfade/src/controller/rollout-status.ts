@@ -75,6 +75,8 @@ export interface ReceiptStatus {
   /** Gateways that had not reported their sessions when the limit came. */
   readonly unreported: readonly string[];
   readonly sessions: readonly ReceiptSession[];
+  /** Sessions that are not over: what they lose and repeat is in no sum yet. */
+  readonly running: number;
   readonly samplesLost: number;
   readonly duplicateEntries: number;
   /** Of the sessions that were moved and have shown something since; null: none. */

@@ -89,6 +89,7 @@ function receiptStatus(state: RolloutState, nowMs: number): ReceiptStatus | null
     unacknowledged,
     unreported,
     sessions,
+    running: receipt.running,
     samplesLost,
     duplicateEntries: receipt.duplicateEntries,
     pauses: receipt.pauses,

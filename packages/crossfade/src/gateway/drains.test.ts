@@ -121,7 +121,10 @@ describe('a rollback with sessions open', () => {
     client.send(audioOf(0, 14));
     await client.heard('w7');
     test.gateway.applyDrains([{ ...order, policy: 'cut' }]);
-    expect(test.drainReports.at(-1)).toMatchObject({ done: true, sessions: [{ outcome: 'cut' }] });
+    expect(test.drainReports.at(-1)).toMatchObject({
+      done: true,
+      sessions: [{ outcome: 'cut', ended: false, samplesLost: 0 }],
+    });
     test.gateway.applyDrains([]);
     await control.close();
     client.send(audioOf(14, 6));
@@ -130,7 +133,9 @@ describe('a rollback with sessions open', () => {
     const { user } = await test.nextRecord();
     const lost = user.samplesOffered - user.samplesCovered;
     expect(lost).toBeGreaterThan(0);
-    expect(test.drainReports.at(-1)?.sessions).toMatchObject([{ outcome: 'cut', samplesLost: lost }]);
+    expect(test.drainReports.at(-1)?.sessions).toMatchObject([
+      { outcome: 'cut', ended: true, samplesLost: lost },
+    ]);
     expect(test.gateway.stats().sessions).toBe(0);
   });
 });

@@ -106,6 +106,7 @@ function drainedSession({ sessionId, departure }: LiveSession, record: SessionRe
   return {
     sessionId,
     outcome: departure?.outcome ?? 'open',
+    ended: record !== null,
     samplesLost: record === null ? 0 : record.user.samplesOffered - record.user.samplesCovered,
     duplicateEntries: record === null ? 0 : record.user.duplicateEntries,
     ...(pauseMs === null ? {} : { pauseMs }),

@@ -93,7 +93,9 @@ export interface Witnesses {
 export interface DrainedSession {
   readonly sessionId: string;
   readonly outcome: DrainOutcome;
-  /** Samples offered and neither transcribed nor durable. Must be 0. */
+  /** Whether it is over, so that what it lost and repeated is counted. Absent in older logs: unless it is open. */
+  readonly ended?: boolean;
+  /** Samples offered that nobody transcribed, known at its end. Must be 0. */
   readonly samplesLost: number;
   /** Entries its user was shown twice, known at its end. Must be 0. */
   readonly duplicateEntries?: number;

@@ -74,6 +74,7 @@ const sessions = z.array(
   z.looseObject({
     sessionId: text,
     outcome: text,
+    ended: z.boolean().optional(),
     samplesLost: number,
     duplicateEntries: number.optional(),
     pauseMs: number.optional(),

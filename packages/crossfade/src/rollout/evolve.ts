@@ -4,6 +4,7 @@ import { type Beginning, provenOnLeaving, withEpoch } from './budget.ts';
 import type { RolloutEvent } from './events.ts';
 import type { DrainedSession, Past } from './commands.ts';
 import {
+  hasEnded,
   isExposed,
   type Bake,
   type Budget,
@@ -259,15 +260,16 @@ function admissionStopped(state: RolloutState, event: EventOf<'admission-stopped
 
 function sessionsDrained(state: RolloutState, event: EventOf<'sessions-drained'>): Rollback {
   const rollback = rollbackOf(state);
-  const sessions = new Map(Object.entries(rollback.sessions));
-  for (const session of event.sessions) {
-    const report = withKnown(sessions.get(session.sessionId), session);
-    sessions.set(session.sessionId, { ...report, gateway: event.gateway, atMs: event.atMs });
-  }
+  const { gateway, atMs } = event;
+  const reported = event.sessions.map((session): [string, RolledBackSession] => {
+    const { sessionId } = session;
+    const known = Object.hasOwn(rollback.sessions, sessionId) ? rollback.sessions[sessionId] : undefined;
+    return [sessionId, { ...withKnown(known, session), gateway, atMs }];
+  });
   return {
     ...rollback,
-    gateways: { ...rollback.gateways, [event.gateway]: event.done },
-    sessions: Object.fromEntries(sessions),
+    gateways: { ...rollback.gateways, [gateway]: event.done },
+    sessions: { ...rollback.sessions, ...Object.fromEntries(reported) },
   };
 }
 
@@ -277,6 +279,7 @@ export function isNewsOf(known: RolledBackSession | undefined, session: DrainedS
   const report = withKnown(known, session);
   return (
     known.outcome !== report.outcome ||
+    hasEnded(known) !== hasEnded(report) ||
     known.samplesLost !== report.samplesLost ||
     (known.duplicateEntries ?? 0) !== (report.duplicateEntries ?? 0) ||
     known.pauseMs !== report.pauseMs
@@ -294,6 +297,7 @@ function withKnown(known: DrainedSession | undefined, session: DrainedSession): 
   return {
     ...session,
     outcome: known.outcome === 'open' ? session.outcome : known.outcome,
+    ended: hasEnded(known) || hasEnded(session),
     samplesLost: Math.max(known.samplesLost, session.samplesLost),
     duplicateEntries: Math.max(known.duplicateEntries ?? 0, session.duplicateEntries ?? 0),
     ...(pauseMs === undefined ? {} : { pauseMs }),

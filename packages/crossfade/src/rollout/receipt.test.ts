@@ -121,6 +121,26 @@ describe('the receipt of a rollback', () => {
     expect(receipt(subject)?.sessions).toMatchObject([{ outcome: 'migrated' }]);
   });
 
+  test('counts apart the sessions that have not ended, and takes those of older logs for ended unless open', () => {
+    const subject = subjectIn('rolling-back');
+    const said = (sessions: Readonly<Record<string, object>>) =>
+      subject.send({
+        ...{ type: 'drain-report', actor: automatic, reason: 'reported', gateway: 'gateway-1', done: true },
+        sessions: Object.entries(sessions).map(([sessionId, session]) => ({
+          ...{ sessionId, outcome: 'migrated', samplesLost: 0 },
+          ...session,
+        })),
+      });
+    said({ s1: { ended: false }, s2: { ended: false }, s3: {}, s4: { outcome: 'open' } });
+    expect(receipt(subject)).toMatchObject({ running: 3 });
+    said({ s1: { ended: true } });
+    expect(receipt(subject)).toMatchObject({
+      running: 2,
+      sessions: [{ sessionId: 's1', ended: true }, {}, {}, {}],
+    });
+    expect(said({ s1: { ended: false } })).toEqual([]);
+  });
+
   test('takes back nothing it knows when a gateway that was restarted, or got a harder order, knows less', () => {
     const subject = subjectIn('rolling-back');
     const said = (session: object) =>

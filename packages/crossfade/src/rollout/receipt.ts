@@ -1,7 +1,13 @@
 import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import type { DrainOutcome } from '../transcript/session-record.ts';
 import { exposureLeaseMs } from './lease.ts';
-import type { Acknowledgement, Position, RolledBackSession, RolloutState } from './state.ts';
+import {
+  hasEnded,
+  type Acknowledgement,
+  type Position,
+  type RolledBackSession,
+  type RolloutState,
+} from './state.ts';
 import type { Actor } from './commands.ts';
 import type { Judgement } from './verdict.ts';
 
@@ -27,6 +33,8 @@ export interface Receipt {
   /** Gateways that have not said that their sessions are done. */
   readonly unreported: readonly string[];
   readonly sessions: readonly ReceiptSession[];
+  /** Sessions that are not over: what they lose and repeat is in no sum yet. */
+  readonly running: number;
   readonly samplesLost: number;
   readonly duplicateEntries: number;
   /** Of the sessions that were moved and have shown something since; null: none. */
@@ -39,6 +47,8 @@ export interface ReceiptSession {
   readonly sessionId: string;
   readonly gateway: string;
   readonly outcome: DrainOutcome;
+  /** It is over; until then nothing is known of what it lost and repeated. */
+  readonly ended: boolean;
   readonly samplesLost: number;
   readonly duplicateEntries: number;
   /** From the moment it was moved to the first text its user saw after it; null: not moved, or none seen yet. */
@@ -78,6 +88,7 @@ export function receiptOf(state: RolloutState, nowMs: number): Receipt | null {
     unacknowledged,
     unreported: Object.keys(rollback.gateways).filter((id) => rollback.gateways[id] !== true),
     sessions,
+    running: sessions.filter(({ ended }) => !ended).length,
     samplesLost: sessions.reduce((sum, { samplesLost }) => sum + samplesLost, 0),
     duplicateEntries: sessions.reduce((sum, { duplicateEntries }) => sum + duplicateEntries, 0),
     pauses: pausesOf(sessions),
@@ -87,7 +98,7 @@ export function receiptOf(state: RolloutState, nowMs: number): Receipt | null {
 
 function sessionOf(session: RolledBackSession): ReceiptSession {
   const { sessionId, gateway, outcome, samplesLost, duplicateEntries = 0, pauseMs = null } = session;
-  return { sessionId, gateway, outcome, samplesLost, duplicateEntries, pauseMs };
+  return { sessionId, gateway, outcome, ended: hasEnded(session), samplesLost, duplicateEntries, pauseMs };
 }
 
 function pausesOf(sessions: readonly ReceiptSession[]): Pauses | null {

@@ -172,6 +172,11 @@ export interface Position {
   readonly disabled: boolean;
 }
 
+/** Whether a session that was open at a rollback is over; until then nobody knows what it loses. */
+export function hasEnded({ ended, outcome }: DrainedSession): boolean {
+  return ended ?? outcome !== 'open';
+}
+
 /** Whether new sessions may get the candidate. */
 export function isExposed(state: RolloutState): boolean {
   return (

@@ -66,6 +66,7 @@ export type Heartbeat = z.infer<typeof heartbeatSchema>;
 export const drainedSessionSchema = z.object({
   sessionId: id,
   outcome: z.enum(['finished', 'migrated', 'cut', 'rescued', 'open']),
+  ended: z.boolean().exactOptional(),
   samplesLost: count,
   duplicateEntries: count.exactOptional(),
   pauseMs: ms.min(0).exactOptional(),

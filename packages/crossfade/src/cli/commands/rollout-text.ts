@@ -61,9 +61,11 @@ export function receiptLines(receipt: ReceiptStatus): readonly string[] {
   const outcomes = new Map<string, number>();
   for (const { outcome } of receipt.sessions) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   const what = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'none were open';
+  const { samplesLost, duplicateEntries, running } = receipt;
+  const uncounted = running === 0 ? '' : `; ${running} still running, not counted yet`;
   return [
     `  rolled back by ${receipt.actor}: ${receipt.reason}`,
-    `  open sessions: ${what}; samples lost: ${receipt.samplesLost}; shown twice: ${receipt.duplicateEntries}`,
+    `  open sessions: ${what}; samples lost: ${samplesLost}; shown twice: ${duplicateEntries}${uncounted}`,
     ...pauseLines(receipt),
     ...(receipt.unacknowledged.length === 0 ? [] : [`  no word from: ${receipt.unacknowledged.join(', ')}`]),
     ...(receipt.completedAtMs === null ? ['  the receipt is still open'] : []),
