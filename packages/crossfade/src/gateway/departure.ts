@@ -7,7 +7,8 @@ export class Departure {
   readonly order: Drain;
   #outcome: DrainOutcome;
   #moveBeforeMs: number | null = null;
-  #pauseMs: number | null = null;
+  #movedAtMs: number | null = null;
+  #pauseMs: number | null;
 
   constructor(order: Drain, outcome: DrainOutcome, pauseMs: number | null = null) {
     this.order = order;
@@ -22,7 +23,9 @@ export class Departure {
   static found(order: Drain, before: Departure | null, wasMoved: boolean): Departure {
     const moved = order.policy === 'cut' ? 'cut' : 'migrated';
     if (before === null) return new Departure(order, wasMoved ? moved : 'rescued');
-    return new Departure(order, before.#outcome, before.#pauseMs);
+    const departure = new Departure(order, before.#outcome, before.#pauseMs);
+    departure.#movedAtMs = before.#movedAtMs;
+    return departure;
   }
 
   get outcome(): DrainOutcome {
@@ -39,16 +42,29 @@ export class Departure {
     return this.#moveBeforeMs !== null && nowMs >= this.#moveBeforeMs;
   }
 
-  /** How long its user saw nothing new after the move; null: not moved, or nothing was shown yet. */
+  /**
+   * How long its user waited for text because of the move; null: not moved, nothing was shown yet, or the gateway that
+   * moved it died before.
+   */
   get pauseMs(): number | null {
     return this.#pauseMs;
   }
 
-  /** Something was shown after a pause. Answers whether it is the first after the move. */
-  shownAfter(pauseMs: number): boolean {
-    const isMoved = this.#outcome === 'migrated' || this.#outcome === 'cut';
-    if (!isMoved || this.#pauseMs !== null) return false;
-    this.#pauseMs = pauseMs;
+  /** A rollback moved it. */
+  moved(outcome: 'migrated' | 'cut', atMs: number): void {
+    this.settle(outcome);
+    this.#movedAtMs = atMs;
+  }
+
+  /**
+   * Text was shown whose first word was said at `saidAtMs`. Answers whether it is the first after the move. The wait
+   * for what was said later begins there: who says nothing waits for nothing.
+   */
+  shown(saidAtMs: number, atMs: number): boolean {
+    if (this.#movedAtMs === null || this.#pauseMs !== null) return false;
+    // No audio since a restart of the gateway: nobody knows when it was said.
+    const fromMs = Number.isFinite(saidAtMs) ? Math.max(this.#movedAtMs, saidAtMs) : this.#movedAtMs;
+    this.#pauseMs = Math.max(0, Math.round(atMs - fromMs));
     return true;
   }
 

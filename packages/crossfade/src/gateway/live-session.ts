@@ -26,7 +26,7 @@ import type { ResumePoint, SessionClient } from './session-client.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SessionLedgers } from './session-ledgers.ts';
 import { encodeNote, type SessionNote } from './session-notes.ts';
-import { SessionTranscript } from './session-transcript.ts';
+import { SessionTranscript, type ToShow } from './session-transcript.ts';
 import { SessionVoice } from './session-voice.ts';
 import { keepSession } from './store-session.ts';
 
@@ -62,7 +62,7 @@ export class LiveSession implements RelayHost {
     this.controlUpstream = start.controlUpstream;
     this.startedAtMs = start.startedAtMs;
     this.#context = context;
-    this.#transcript = new SessionTranscript(start.query.sampleRate);
+    this.#transcript = new SessionTranscript(start.query);
     this.#relay = new Relay(context, this, start.assignment.upstream);
     this.#voice = new SessionVoice(start.sessionId, start.query);
   }
@@ -264,9 +264,10 @@ export class LiveSession implements RelayHost {
   }
 
   onPartial(said: Hypothesis, flags: ResultFlags): void {
-    const heard = this.#transcript.partial(said, this.#context.clock.monotonicMs());
+    const atMs = this.#context.clock.monotonicMs();
+    const heard = this.#transcript.partial(said, atMs);
     if (heard === null) return;
-    this.#pauseOver(heard.pauseMs);
+    this.#readable(heard, atMs);
     if (this.query.interimResults) this.#voice.results(heard.shown, flags);
   }
 
@@ -276,7 +277,7 @@ export class LiveSession implements RelayHost {
     if (heard === null) return null;
     if (heard.kind === 'hole') return heard.hole;
     this.note(heard.note);
-    this.#pauseOver(heard.pauseMs);
+    this.#readable(heard, atMs);
     this.#voice.results(heard.shown, flags);
     // A final is the boundary that a migration waits for.
     if (this.#departure?.mustMove(Number.POSITIVE_INFINITY) === true) this.#moveToControl('migrated');
@@ -324,9 +325,9 @@ export class LiveSession implements RelayHost {
     }
   }
 
-  /** The user sees something again; the first of it after a move says how long that was. */
-  #pauseOver(pauseMs: number | null): void {
-    if (pauseMs !== null && this.#departure?.shownAfter(pauseMs) === true) this.#departed(this.#departure);
+  /** Something is shown; the first text after a move says how long its user waited for it. */
+  #readable({ saidAtMs }: ToShow, atMs: number): void {
+    if (saidAtMs !== null && this.#departure?.shown(saidAtMs, atMs) === true) this.#departed(this.#departure);
   }
 
   get #isOnArm(): boolean {
@@ -336,7 +337,7 @@ export class LiveSession implements RelayHost {
   #moveToControl(outcome: 'migrated' | 'cut'): void {
     const departure = this.#departure;
     if (departure === null) return;
-    departure.settle(outcome);
+    departure.moved(outcome, this.#context.clock.monotonicMs());
     this.#relay.moveToControl(`rollback of ${departure.order.rollout}`);
     this.#departed(departure);
   }

@@ -52,6 +52,12 @@ export class SessionLedgers {
   #rescuedBy: string | null = null;
   #pausedAtMs: number | null = null;
   #gatewayRestarts = 0;
+  readonly #interimResults: boolean;
+
+  /** `interimResults`: the client gets partials too. */
+  constructor(interimResults: boolean) {
+    this.#interimResults = interimResults;
+  }
 
   /** Whether what the upstream says still counts for the assigned arm. */
   get armIsServing(): boolean {
@@ -82,19 +88,16 @@ export class SessionLedgers {
     if (this.#armIsServing) this.#pipeline.final(hypothesis, atMs, dueMs);
   }
 
-  /** Answers how long the pause was that it ends; null: there was none. */
-  shown(
-    hypothesis: Hypothesis,
-    isFinal: boolean,
-    atMs: number,
-    dueMs: (sample: number) => number,
-  ): number | null {
-    const pauseMs = this.#pausedAtMs === null ? null : Math.round(atMs - this.#pausedAtMs);
-    if (pauseMs !== null) this.#pausesMs.push(pauseMs);
-    this.#pausedAtMs = null;
+  /** Answers whether its user has something to read now. That ends a pause; silence, and a partial not asked for, do not. */
+  shown(hypothesis: Hypothesis, isFinal: boolean, atMs: number, dueMs: (sample: number) => number): boolean {
     if (isFinal) this.#user.final(hypothesis, atMs, dueMs);
     else this.#user.partial(hypothesis, atMs, dueMs);
-    return pauseMs;
+    const isRead = hypothesis.text !== '' && (isFinal || this.#interimResults);
+    if (isRead && this.#pausedAtMs !== null) {
+      this.#pausesMs.push(Math.round(atMs - this.#pausedAtMs));
+      this.#pausedAtMs = null;
+    }
+    return isRead;
   }
 
   stop(atMs: number): void {

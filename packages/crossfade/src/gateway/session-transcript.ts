@@ -9,6 +9,7 @@ import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.t
 import type { SampleRange } from '../transcript/range-set.ts';
 import { Reconciler, type ReplayPoint, type Shown } from '../transcript/reconciler.ts';
 import type { Entry } from '../transcript/session-record.ts';
+import type { ListenQuery } from '../wire/listen-query.ts';
 import { replayNotes } from './replay-notes.ts';
 import type { FinalSource, Relay } from './relay.ts';
 import { SessionLedgers } from './session-ledgers.ts';
@@ -19,10 +20,10 @@ const toleranceMs = 20;
 /** A replay goes back to a cut word at most this far: longer than any word. */
 const preRollMaxMs = 1_500;
 
-/** Something to show. `pauseMs`: for how long nothing had been shown because of a fault or a move; null: no pause. */
+/** Something to show. `saidAtMs`: when the first word of it was said; null: it is nothing that its user reads. */
 export interface ToShow {
   readonly shown: Shown;
-  readonly pauseMs: number | null;
+  readonly saidAtMs: number | null;
 }
 
 /** A final to show, with the note that keeps it; or the audio that it skipped. */
@@ -31,13 +32,15 @@ export type HeardFinal =
   | { readonly kind: 'hole'; readonly hole: SampleRange };
 
 export class SessionTranscript {
-  readonly ledgers = new SessionLedgers();
+  readonly ledgers: SessionLedgers;
   readonly #reconciler: Reconciler;
   readonly #due: DueTime;
   readonly #sampleRate: number;
   #endSample = 0;
 
-  constructor(sampleRate: number) {
+  /** `interimResults`: the client gets partials too. */
+  constructor({ sampleRate, interimResults }: Pick<ListenQuery, 'sampleRate' | 'interimResults'>) {
+    this.ledgers = new SessionLedgers(interimResults);
     this.#sampleRate = sampleRate;
     this.#reconciler = new Reconciler(msToSamples(toleranceMs, sampleRate));
     this.#due = new DueTime(sampleRate);
@@ -98,7 +101,7 @@ export class SessionTranscript {
     const result = this.#reconciler.partial(hypothesis);
     if (result.kind !== 'show') return null;
     const { shown } = result;
-    return { shown, pauseMs: this.ledgers.shown(shown, false, atMs, this.#due.dueMs) };
+    return { shown, saidAtMs: this.#show(shown, atMs) };
   }
 
   /** Null: nothing new. `isLive`: more audio may come, so that its latency counts. */
@@ -113,7 +116,7 @@ export class SessionTranscript {
     if (result.kind === 'hole') return { kind: 'hole', hole: result.hole };
     if (result.kind === 'ignored') return null;
     const { shown } = result;
-    const pauseMs = this.ledgers.shown(shown, true, atMs, this.#due.dueMs);
+    const saidAtMs = this.#show(shown, atMs);
     const isTimed = isLive && shown.text !== '';
     const latencyMs = isTimed ? Math.max(0, Math.round(atMs - this.#due.dueMs(lastWordEnd(shown)))) : null;
     const { segmentId, start, end, text, words } = shown;
@@ -121,8 +124,15 @@ export class SessionTranscript {
     return {
       kind: 'show',
       shown,
-      pauseMs,
+      saidAtMs,
       note: { kind: 'final', segmentId, start, end, text, words, ...by },
     };
+  }
+
+  /** Counts it for the user, and answers when its first word was said; null: nothing that they read. */
+  #show(shown: Shown, atMs: number): number | null {
+    const { dueMs } = this.#due;
+    if (!this.ledgers.shown(shown, shown.isFinal, atMs, dueMs)) return null;
+    return dueMs(shown.words[0]?.start ?? shown.start);
   }
 }

@@ -99,7 +99,7 @@ export interface DrainedSession {
   readonly samplesLost: number;
   /** Entries its user was shown twice, known at its end. Must be 0. */
   readonly duplicateEntries?: number;
-  /** From the moment it was moved to the first text its user saw after it; absent: not moved, or none seen yet. */
+  /** From the move, or from when it was said if that was later, to the first text after it; absent: not moved, or none yet. */
   readonly pauseMs?: number;
 }
 

@@ -51,11 +51,14 @@ export interface ReceiptSession {
   readonly ended: boolean;
   readonly samplesLost: number;
   readonly duplicateEntries: number;
-  /** From the moment it was moved to the first text its user saw after it; null: not moved, or none seen yet. */
+  /**
+   * How long its user waited for the first text after the move: from the move, or from when those words were said if
+   * that was later. Null: not moved, none shown yet, or its gateway died before.
+   */
   readonly pauseMs: number | null;
 }
 
-/** How long users saw nothing new because their session was moved, by nearest rank. */
+/** How long users waited for text because their session was moved, by nearest rank. */
 export interface Pauses {
   readonly sessions: number;
   readonly msP50: number;

@@ -97,7 +97,7 @@ export interface UserLedger extends MetricCounts {
   readonly faultsRecovered: number;
   /** durability-loss, ms of audio, one per gateway crash whose client came back and said what it had produced. */
   readonly crashLossMs: readonly number[];
-  /** Pauses that the client saw (no final while audio waited for a new attempt), ms. */
+  /** Pauses that the client saw (from a fault or a move to the next text that it was sent), ms. */
   readonly pausesMs: readonly number[];
   readonly rescuedBy: string | null;
 }
