@@ -42,3 +42,20 @@ test('a harder order that comes before the first text takes the time of the move
   departure.shown(0, 1_400);
   expect(departure).toMatchObject({ outcome: 'migrated', pauseMs: 400 });
 });
+
+test('a session of a killed gateway goes on as the journal has it, not as a note has it that came too early or not at all', () => {
+  const note = { kind: 'departure', order, pauseMs: null } as const;
+  const settled = Departure.restored({ ...note, outcome: 'cut', pauseMs: 90 }, false, true);
+  expect(settled).toMatchObject({ outcome: 'cut', pauseMs: 90 });
+  for (const outcome of ['open', 'migrated'] as const) {
+    const onArm = Departure.restored({ ...note, outcome }, true, false);
+    expect(onArm).toMatchObject({ outcome: 'open', pauseMs: null });
+    expect(onArm.mustMove(0)).toBe(true);
+  }
+  expect(Departure.restored({ ...note, outcome: 'open' }, false, true).outcome).toBe('migrated');
+  expect(Departure.restored({ ...note, outcome: 'open' }, false, false).outcome).toBe('rescued');
+  const finishing = { ...order, policy: 'finish' } as const;
+  expect(Departure.restored({ ...note, order: finishing, outcome: 'open' }, true, false).mustMove(0)).toBe(
+    false,
+  );
+});

@@ -2,6 +2,8 @@ import type { Drain } from '@crossfade/sdk/flags/ruleset';
 import type { DrainOutcome, SessionRecord } from '../transcript/session-record.ts';
 import type { SessionNote } from './session-notes.ts';
 
+type DepartureNote = Extract<SessionNote, { readonly kind: 'departure' }>;
+
 /** How one session leaves its arm by an order: when it must move, and what became of it. */
 export class Departure {
   readonly order: Drain;
@@ -25,6 +27,26 @@ export class Departure {
     if (before === null) return new Departure(order, wasMoved ? moved : 'rescued');
     const departure = new Departure(order, before.#outcome, before.#pauseMs);
     departure.#movedAtMs = before.#movedAtMs;
+    return departure;
+  }
+
+  /**
+   * As a gateway that was killed left it. One whose session is still on its arm is under way again, whatever was to be
+   * noted next; the move waits for no boundary, because nothing is being said to this gateway.
+   */
+  static restored(
+    { order, outcome, pauseMs }: DepartureNote,
+    isOnArm: boolean,
+    wasMoved: boolean,
+  ): Departure {
+    if (!isOnArm) {
+      // Killed between leaving and the note of it.
+      return outcome === 'open'
+        ? Departure.found(order, null, wasMoved)
+        : new Departure(order, outcome, pauseMs);
+    }
+    const departure = new Departure(order, 'open');
+    if (order.policy !== 'finish') departure.moveBefore(Number.NEGATIVE_INFINITY);
     return departure;
   }
 
@@ -74,7 +96,7 @@ export class Departure {
   }
 
   /** What a gateway that comes after this one must know of it. */
-  get note(): Extract<SessionNote, { readonly kind: 'departure' }> {
+  get note(): DepartureNote {
     const { order, outcome, pauseMs } = this;
     return { kind: 'departure', order, outcome, pauseMs };
   }

@@ -226,4 +226,25 @@ describe('what is known of a session that a rollback moved', () => {
     await other.closed;
     expect(outcomes()).toEqual(['finished', 'cut']);
   });
+
+  test.each(['finish', 'migrate'] as const)(
+    'is reported by a gateway that was killed after the order to %s, though it ends before the ruleset is there',
+    async (policy) => {
+      const { options } = await arms();
+      const first = await startTestGateway(options);
+      const client = await talking(first);
+      first.gateway.applyDrains([{ ...order, policy }]);
+      expect(reported(first)?.outcome).toBe('open');
+      await first.crash();
+      client.socket.terminate();
+      const second = await gateway({ ...options, folder: first.folder, sessions: first.sessions });
+      const { drain } = await second.nextRecord();
+      const outcome = policy === 'finish' ? 'finished' : 'migrated';
+      expect(drain).toEqual({ id: 'drain-1', policy, outcome });
+      const report = { done: true, sessions: [{ outcome, ended: true }] };
+      expect(second.drainReports.at(-1)).toMatchObject(report);
+      second.gateway.applyDrains([{ ...order, policy }]);
+      expect(second.drainReports.at(-1)).toMatchObject(report);
+    },
+  );
 });

@@ -22,6 +22,8 @@ interface RunningDrain {
 export class Drains {
   readonly #report: (drainId: string, progress: DrainProgress) => void;
   readonly #drains = new Map<string, RunningDrain>();
+  /** Until then nobody knows which orders are listed, and no drain is over. */
+  #hasOrders = false;
 
   constructor(report: (drainId: string, progress: DrainProgress) => void) {
     this.#report = report;
@@ -40,6 +42,7 @@ export class Drains {
       for (const session of sessions) if (concerns(order, session)) this.#begin(drain, session);
       this.#say(drain);
     }
+    this.#hasOrders = true;
     const current = new Set(orders.map((order) => order.id));
     for (const [id, drain] of this.#drains) {
       drain.isListed = current.has(id);
@@ -47,7 +50,7 @@ export class Drains {
     }
   }
 
-  /** A session that a restart brought back and that had left its arm: its end is awaited, listed or not. */
+  /** A session that a restart brought back and that had its order: its end is awaited, listed or not. */
   restored(session: LiveSession): void {
     if (session.departure !== null) this.#begin(this.#drainOf(session.departure.order), session);
   }
@@ -97,7 +100,7 @@ export class Drains {
   }
 
   #forgetIfOver(id: string, { isListed, running }: RunningDrain): void {
-    if (!isListed && running.size === 0) this.#drains.delete(id);
+    if (this.#hasOrders && !isListed && running.size === 0) this.#drains.delete(id);
   }
 }
 

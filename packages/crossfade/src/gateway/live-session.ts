@@ -127,8 +127,8 @@ export class LiveSession implements RelayHost {
     const atMs = this.#context.clock.monotonicMs();
     this.#transcript.restore(journaled.endSample, notes, this.#relay, atMs);
     const left = notes.findLast((note) => note.kind === 'departure');
-    if (left !== undefined && !this.#isOnArm)
-      this.#departure = new Departure(left.order, left.outcome, left.pauseMs);
+    if (left !== undefined)
+      this.#departure = Departure.restored(left, this.#isOnArm, this.ledgers.wasMigrated);
     this.note({ kind: 'restart' });
     const hadStopped = notes.some((note) => note.kind === 'stop');
     const canResume = this.query.extra.get('ack') === '1' && !hadStopped;
@@ -237,10 +237,12 @@ export class LiveSession implements RelayHost {
       return;
     }
     this.#departure = new Departure(order, 'open');
-    if (order.policy === 'finish') return;
-    if (order.policy === 'cut') this.#moveToControl('cut');
-    else if (!this.#transcript.isInUtterance) this.#moveToControl('migrated');
-    else this.#departure.moveBefore(this.#context.clock.monotonicMs() + this.#context.limits.boundaryMs);
+    if (order.policy === 'cut') return this.#moveToControl('cut');
+    if (order.policy === 'migrate') {
+      if (!this.#transcript.isInUtterance) return this.#moveToControl('migrated');
+      this.#departure.moveBefore(this.#context.clock.monotonicMs() + this.#context.limits.boundaryMs);
+    }
+    this.note(this.#departure.note);
   }
 
   /** Called a few times a second. */
