@@ -31,7 +31,7 @@ const noneAhead: Ahead = { ofEpoch: -1, metAtLook: new Map() };
 /** What the reader asks of the store. */
 export type EvidenceStore = Pick<
   SessionStore,
-  'records' | 'signals' | 'snapshot' | 'saveSnapshot' | 'dropSnapshot'
+  'record' | 'records' | 'signals' | 'snapshot' | 'saveSnapshot' | 'dropSnapshot'
 >;
 
 export interface ReaderOptions {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog, type Log } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
+import { recordOf } from '../analysis/record.fixture.ts';
 import { createMemoryRolloutStore } from '../store/memory/events.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import { openSqliteRolloutStore } from '../store/sqlite/events.ts';
@@ -87,6 +88,20 @@ describe('the control loop', () => {
         sessions: [{ sessionId: 's-1', gateway: 'gateway-1', outcome: 'finished', samplesLost: 0 }],
       },
     });
+  });
+
+  it('completes the receipt by the record of a session whose gateway says no more', async () => {
+    const sessions = createMemorySessionStore();
+    const world = await openWorld({ sessions, loop: { tickMs: 30_000 } });
+    await world.manager.rollback(name, by);
+    const actor = { kind: 'automatic', name: 'gateway-1' } as const;
+    const moved = [{ sessionId: 's-1', outcome: 'migrated', ended: false, samplesLost: 0 }] as const;
+    const report = { type: 'drain-report', gateway: 'gateway-1', actor, reason: 'report' } as const;
+    await world.manager.tell(name, { ...report, sessions: moved, done: true });
+    expect(world.status.receipt).toMatchObject({ running: 1 });
+    await sessions.saveSession(recordOf({ id: 's-1' }), null);
+    await world.run(() => world.status.receipt?.running === 0, { perArm: 0 }, 10);
+    expect(world.status.receipt).toMatchObject({ running: 0, sessions: [{ outcome: 'migrated' }] });
   });
 
   it('does not take an acknowledgement of an older ruleset for one of the rollback', async () => {

@@ -16,6 +16,7 @@ import type { Reading } from './reading.ts';
 import { inTime, type MetricSource } from './metric-source.ts';
 import type { Notifier } from './notifier.ts';
 import type { RolloutManager } from './rollout-manager.ts';
+import { ReceiptCompletion } from './receipt-completion.ts';
 import { settleRollbacks } from './settle-rollbacks.ts';
 import type { Upkeep } from './upkeep.ts';
 
@@ -74,6 +75,7 @@ export class ControlLoop {
   readonly #watches = new Map<string, Watch>();
   /** One of each rollout that was looked at; it stays when the rollout is over. */
   readonly #comparisons = new Map<string, Comparison>();
+  readonly #receipts: ReceiptCompletion;
   readonly #timeScale: number;
   readonly #tickMs: number;
   readonly #gapMs: number;
@@ -83,6 +85,7 @@ export class ControlLoop {
 
   constructor(options: ControlLoopOptions) {
     this.#options = options;
+    this.#receipts = new ReceiptCompletion(options);
     this.#timeScale = options.timeScale ?? 1;
     const { sessions, processes, evaluators, clock, log } = options;
     this.#tickMs = options.tickMs ?? defaultTickMs;
@@ -127,6 +130,7 @@ export class ControlLoop {
     }
     await this.#guard('a rollback that is not on record', () => manager.retryRollbacks());
     await this.#guard('rollbacks', () => settleRollbacks(manager, evaluators));
+    await this.#guard('receipts', () => this.#receipts.turn());
     notifier?.wake();
     await this.#guard('upkeep', async () => upkeep?.turn(manager.states(), watched));
   }

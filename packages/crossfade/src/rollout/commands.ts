@@ -69,8 +69,8 @@ export type Command =
       readonly type: 'drain-report';
       readonly gateway: string;
       readonly sessions: readonly DrainedSession[];
-      /** None of its sessions is open any more. */
-      readonly done: boolean;
+      /** None of its sessions is open any more; absent: as the gateway said last. */
+      readonly done?: boolean;
     })
   /** Closes the rollback: refused while sessions are open or evaluators silent, until their limits are over. */
   | (Asked & { readonly type: 'finish-rollback' });

@@ -69,13 +69,14 @@ export function decideAcknowledge(draft: DecisionDraft, command: Acknowledge): D
 
 /** What a gateway knows of its sessions; what is not new is left out. */
 export function decideDrainReport(draft: DecisionDraft, command: DrainReport): Decision {
-  const { gateway, done } = command;
+  const { gateway } = command;
   const sessions = draft.state.rollback?.sessions ?? {};
   const gateways = draft.state.rollback?.gateways ?? {};
   const news = command.sessions.filter(({ sessionId, ...rest }) =>
     isNewsOf(Object.hasOwn(sessions, sessionId) ? sessions[sessionId] : undefined, { sessionId, ...rest }),
   );
   const wasDone = Object.hasOwn(gateways, gateway) ? gateways[gateway] : undefined;
+  const done = command.done ?? wasDone ?? false;
   if (news.length === 0 && wasDone === done) return draft.done(`${gateway} said so already.`);
   draft.emit({ type: 'sessions-drained', gateway, sessions: news, done });
   return draft.done(
