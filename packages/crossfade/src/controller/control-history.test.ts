@@ -99,12 +99,15 @@ describe("control's sessions before a rollout", () => {
     expect(world.status.state).toBe('running');
   });
 
-  it('are taken anew with a new error budget, and with nothing else', async () => {
+  it('are taken anew with a new error budget, kept where there are too few, and with nothing else', async () => {
     const world = await open(await sessionsBefore({ count: 300 }));
     await world.run(() => false, {}, 5);
     await world.manager.revise(name, { ...halfPlan, drain: 'cut' }, by);
     expect(historyOf(world)?.sessions).toBe(300);
     await world.manager.revise(name, { ...halfPlan, drain: 'cut', alpha: 0.01 }, by);
+    expect(historyOf(world)?.sessions).toBe(310);
+    world.clock.advance(30 * dayMs);
+    await world.manager.revise(name, { ...halfPlan, drain: 'cut', alpha: 0.02 }, by);
     expect(historyOf(world)?.sessions).toBe(310);
   });
 

@@ -51,7 +51,8 @@ export function withEpoch(
     sinceMs: atMs,
     horizonMs: horizonMs(plan),
     coins: coinsOf(plan),
-    history: history ?? null,
+    // An older history lies before this budget too, and says more than none.
+    history: history ?? budget?.history ?? null,
     epochs: [coin],
     proven: [],
     alarmedAt: 0,

@@ -203,7 +203,7 @@ const metricChoice = z.strictObject({
     .positive('a number above 0 in the unit of the metric')
     .optional()
     .describe(
-      'What control had before the rollout, in the unit of the metric; absent: what its sessions say. A wrong value costs power, never the error bound.',
+      'What control had before the rollout, in the unit of the metric; absent: what its sessions say. A wrong value costs power, and takes no healthy build back.',
     ),
 });
 

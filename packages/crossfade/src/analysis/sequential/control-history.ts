@@ -1,7 +1,8 @@
 /**
  * What control's sessions before a rollout say of its metrics: the edges that latencies are held against and the sizes
  * that the engines bet by. Taken once, before the first session of an error budget, and kept with it: evidence must not
- * choose its own yardstick. A history that is wrong costs power, never the error bound.
+ * choose its own yardstick. A history that is wrong costs power and no healthy build; proof takes only what is stricter than
+ * the table.
  */
 import type { SessionRecord } from '../../transcript/session-record.ts';
 import { type Baseline, defaultBaselines, type SequentialMetricId } from './sequential-metrics.ts';

@@ -224,6 +224,29 @@ describe('evidence of a window', () => {
     expect(orphans?.lnRelative).toBeLessThan(0);
   });
 
+  test('limits alone are bet against with the epochs without a random control, the comparison with the others', () => {
+    const sumsOf = (epoch: number, share: number | null, orphansOfCandidate: number): EpochSums => {
+      const sums = new EpochSums(setups, { epoch, share }, 120);
+      sums.open(0);
+      for (let i = 0; i < 400; i++) {
+        sums.add(session(candidateArm, i % 10 === 0 ? orphansOfCandidate : 0, 20));
+        if (share !== null) sums.add(session(controlArm, 0, 20));
+      }
+      return sums;
+    };
+    const since = (...epochs: EpochSums[]) => new SumsEvidence(setups, epochs).since(0)[0]!;
+    const audience = since(sumsOf(1, null, 2));
+    const shared = since(sumsOf(2, 0.5, 4));
+    const both = since(sumsOf(1, null, 2), sumsOf(2, 0.5, 4));
+
+    expect(audience.lnLimitAlone).toBe(audience.lnLimitBets);
+    expect(audience.lnLimitAlone).toBeGreaterThan(1);
+    expect(shared.lnLimitAlone).toBe(0);
+    expect(shared.lnRelative).toBeGreaterThan(1);
+    expect(both.lnLimitAlone).toBeCloseTo(audience.lnLimitAlone, 10);
+    expect(both.lnRelative).toBeCloseTo(shared.lnRelative, 10);
+  });
+
   test('metrics too rare for a score count sessions by side: faults that only the candidate fails', () => {
     const rare = [setupOf('recovery-success')];
     const sums = new EpochSums(rare, info, 120);

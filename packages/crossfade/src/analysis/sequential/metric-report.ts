@@ -20,7 +20,12 @@ import { type MeasuredBlocks, type MeasuredMetric, momentsFrom } from './measure
 import { differenceInterval, isExposed, lnMixtureEvidence, tausOf } from './normal-mixture.ts';
 import { type Contrast, contrastOf, type RatioMoments, ratioOf, sumContrasts } from './ratio-moments.ts';
 import type { MetricRollEvidence } from './roll-evidence.ts';
-import type { MetricRole, SequentialMetricId } from './sequential-metrics.ts';
+import {
+  type Baseline,
+  defaultBaselines,
+  type MetricRole,
+  type SequentialMetricId,
+} from './sequential-metrics.ts';
 
 export type MetricState =
   /** It leads evidence over the threshold. */
@@ -123,23 +128,37 @@ function comparison(contrast: Contrast, historicalRatio: number): Pick<MetricRep
   };
 }
 
+/**
+ * What proof may take from history: a bad time of control must not lower what the candidate has to show, so it is never
+ * kinder than the table.
+ */
+function cautious({ metric: { id }, baseline }: MetricSetup): Pick<Baseline, 'ratio' | 'damage'> {
+  const table = defaultBaselines[id];
+  return {
+    ratio: Math.min(baseline.ratio, table.ratio),
+    damage: Math.max(baseline.damage, table.damage),
+  };
+}
+
 /** The fixed-look bound of a gate. Each is at 5 %: all gates must be proven, so nothing is split between them. */
 function proofOf(
-  { metric: spec, baseline }: MetricSetup,
+  setup: MetricSetup,
   candidate: RatioMoments | null,
   { arms, hasRandomControl }: { readonly arms: readonly ArmMoments[]; readonly hasRandomControl: boolean },
 ): MetricReport['proof'] {
+  const { metric: spec } = setup;
   if (spec.proof === 'acceptance' || candidate === null) return null;
+  const history = cautious(setup);
   if (spec.proof === 'below-limit' && spec.limit !== null) {
-    return boundProof(ratioUpperBound(candidate, baseline.damage), spec.limit);
+    return boundProof(ratioUpperBound(candidate, history.damage), spec.limit);
   }
   if (!hasRandomControl) return null;
   if (arms.some(({ control }) => control.events >= logDeltaEventsMin)) {
     return boundProof(differenceUpperBoundAtLook(arms, spec.promotionMargin), 0);
   }
   // Control has next to no events: a difference to it says nothing, so history takes its place.
-  const worst = candidate.n === 0 ? null : ratioUpperBound(candidate, baseline.damage);
-  return boundProof(worst, (1 + spec.promotionMargin) * baseline.ratio);
+  const worst = candidate.n === 0 ? null : ratioUpperBound(candidate, history.damage);
+  return boundProof(worst, (1 + spec.promotionMargin) * history.ratio);
 }
 
 function boundProof(bound: number | null, below: number): MetricReport['proof'] {
