@@ -1,5 +1,5 @@
 /**
- * The suite's own test: `npm run mutants -- [--json] [--seeds N] [--first SEED] [--only NAME] [--workers N]`. Exit 0: every fault is
+ * The suite's own test: `npm run mutants -- [--json] [--seeds N] [--first SEED] [--only NAME,NAME] [--workers N]`. Exit 0: every fault is
  * found and nothing else; 1: not so.
  */
 import { fork } from 'node:child_process';
@@ -38,7 +38,8 @@ else work();
 
 /** Hands jobs to workers until none is left, and prints the table. */
 async function lead(): Promise<void> {
-  const chosen = all.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  const parts = values.only?.split(',') ?? [''];
+  const chosen = all.filter(({ name }) => parts.some((part) => name.includes(part)));
   const jobs: Job[] = Array.from(
     { length: Number(values.seeds) },
     (_, i) => Number(values.first) + i,
