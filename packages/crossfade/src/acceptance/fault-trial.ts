@@ -93,7 +93,8 @@ async function momentOf(spec: TrialSpec, speeches: readonly LiveSpeech[], clock:
   if (spec.moment === 'stop') await first?.stopped;
   else {
     await wait(clock, spec.atMs);
-    if (spec.moment === 'partial') await first?.nextPartial();
+    // The one that came last speaks longest: the first may be over by now.
+    if (spec.moment === 'partial') await speeches.at(-1)?.nextPartial();
   }
 }
 

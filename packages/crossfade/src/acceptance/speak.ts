@@ -65,6 +65,7 @@ class Speech implements LiveSpeech {
   #stoppedAtMs: number | null = null;
   #doneAtMs: number | null = null;
   #problem: SessionBreak | null = null;
+  #isOver = false;
   #cancel: Cancel;
   readonly #onAbort: () => void;
 
@@ -106,6 +107,7 @@ class Speech implements LiveSpeech {
   }
 
   nextPartial(): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
     return new Promise((resolve) => this.#partialWaiters.push(resolve));
   }
 
@@ -188,6 +190,7 @@ class Speech implements LiveSpeech {
   }
 
   #onEnd(problem: SessionBreak | null): void {
+    this.#isOver = true;
     this.#cancel();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     for (const tell of this.#partialWaiters.splice(0)) tell();
