@@ -108,7 +108,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'time that nobody saw is baked',
-    world: { ...calm, bake: '10m', sessionEveryMs: 1_000, partitionEveryMs: 200_000, gateways: 1 },
+    // Sessions enough that a look passes in spite of the time in which nothing matured.
+    world: { ...calm, bake: '10m', sessionEveryMs: 300, partitionEveryMs: 100_000, gateways: 1 },
     found: /observed of/,
     manager: (manager) => {
       const tell = manager.tell.bind(manager);
