@@ -229,6 +229,15 @@ describe('the sequential judge', () => {
       expect(inShare.lnE).toBe(inAudience.lnE);
     });
 
+    test('what crosses before the new stage has a session is said of the stages before it', () => {
+      const bad = (): RecordChanges => ({ counts: { missedTailMs: 400 } });
+      const evidence = walk({ sessions: 200, candidate: bad }, { sessions: 0 });
+      const { sentence } = judgeSequentially({ ...asked, evidence, epoch: 2 });
+      expect(sentence).toMatch(
+        /^missed tail: seen in the stages before this one; evidence .+ : 1, acted at 20 : 1\.$/,
+      );
+    });
+
     test('a limit that both arms miss beside a control holds as a shared incident, and rolls nothing back', () => {
       const bad = (): RecordChanges => ({ counts: { missedTailMs: 160 } });
       const evidence = walk({ sessions: 10 }, { sessions: 600, candidate: bad, control: bad });
@@ -244,7 +253,6 @@ describe('the sequential judge', () => {
         { sessions: 0 },
       );
       const { coins: _, ...old } = { ...asked, evidence, hasRandomControl: false };
-
       expect(judgeSequentially(old).lnE).toBe(judgeSequentially({ ...old, coins: 'none' }).lnE);
     });
   });

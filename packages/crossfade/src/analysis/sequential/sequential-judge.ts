@@ -196,7 +196,13 @@ function failSentence(
   const leads = roll.culprit === null || roll.culprit === culprit ? '' : `, led by ${titleOf(roll.culprit)}`;
   const odds = `evidence ${formatEvidence(roll.lnE)}${leads}, acted at ${formatEvidence(lnThreshold)}`;
   const alone = hasRandomControl ? '' : '; judged by its limits alone, without a random control';
-  return report === undefined ? `${odds}.` : `${report.sentence}; ${odds}${alone}.`;
+  if (report === undefined) return `${odds}.`;
+  // Evidence goes on from stage to stage, and the last sessions of one mature in the next: there are no numbers here yet.
+  const said =
+    report.sessions.candidate > 0
+      ? report.sentence
+      : `${titleOf(report.id)}: seen in the stages before this one`;
+  return `${said}; ${odds}${alone}.`;
 }
 
 function reports(
