@@ -199,9 +199,7 @@ function failSentence(
   if (report === undefined) return `${odds}.`;
   // Evidence goes on from stage to stage, and the last sessions of one mature in the next: there are no numbers here yet.
   const said =
-    report.sessions.candidate > 0
-      ? report.sentence
-      : `${titleOf(report.id)}: seen in the stages before this one`;
+    report.candidate !== null ? report.sentence : `${titleOf(report.id)}: seen in the stages before this one`;
   return `${said}; ${odds}${alone}.`;
 }
 
