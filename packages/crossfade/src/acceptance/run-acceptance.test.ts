@@ -26,6 +26,15 @@ async function serve(atEnd: Cleanup, behaviour: ListenBehaviour): Promise<string
 
 const honest: ListenBehaviour = { wordsOf: (_session, audio) => hearTones(audio) };
 
+/** A control run of two sentences that nobody can hear. */
+function twoSilentSentences(): SpeechProbe {
+  const speak: Voice['speak'] = (text) => ({
+    samples: new Int16Array(8_000),
+    words: [{ text, start: 0, end: 8_000 }],
+  });
+  return new SpeechProbe([{ name: 'test', sampleRate: 16_000, speak }], ['hello', 'goodbye']);
+}
+
 describe.concurrent('a server that shares no code with ours', () => {
   it('passes when it hears everything, and its report says what was tested', async ({ onTestFinished }) => {
     const server = await start(onTestFinished, honest);
@@ -203,11 +212,7 @@ describe.concurrent('a target that cannot be tested', () => {
   it('is said so after the control run when it hears no word of it, not after all sessions', async ({
     onTestFinished,
   }) => {
-    const speak: Voice['speak'] = (text) => ({
-      samples: new Int16Array(8_000),
-      words: [{ text, start: 0, end: 8_000 }],
-    });
-    const probe = new SpeechProbe([{ name: 'test', sampleRate: 16_000, speak }], ['hello', 'goodbye']);
+    const probe = twoSilentSentences();
     const report = await acceptRemote(await serve(onTestFinished, { wordsOf: () => [] }), { probe });
     expect(report).toMatchObject({ result: 'could-not-run', partial: true, run: { sessions: 0 } });
     expect(report.sentence).toContain('the control run heard no word of 2. Check that the target recognizes');
@@ -216,11 +221,7 @@ describe.concurrent('a target that cannot be tested', () => {
   it("is said so when a session of the control run broke: what it did not hear is nobody else's error", async ({
     onTestFinished,
   }) => {
-    const speak: Voice['speak'] = (text) => ({
-      samples: new Int16Array(8_000),
-      words: [{ text, start: 0, end: 8_000 }],
-    });
-    const probe = new SpeechProbe([{ name: 'test', sampleRate: 16_000, speak }], ['hello', 'goodbye']);
+    const probe = twoSilentSentences();
     let sessions = 0;
     const url = await serve(onTestFinished, {
       onStop: (socket) => {

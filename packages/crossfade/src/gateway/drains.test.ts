@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Journal } from '../journal/journal.ts';
 import {
   openStockClient,
@@ -7,33 +7,12 @@ import {
   type TestGateway,
   type TestGatewayOptions,
 } from './gateway.fixture.ts';
-import {
-  audioOf,
-  type Script,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  textOf,
-} from './scripted-upstream.fixture.ts';
+import { audioOf, type Script, textOf } from './scripted-upstream.fixture.ts';
+import { startedForTests } from './started.fixture.ts';
 
 const order = { id: 'drain-1', rollout: 'test-rollout', flag: 'pipeline', variant: 'candidate' } as const;
 
-const toClose: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  for (const thing of toClose.splice(0).reverse()) await thing.close();
-});
-
-async function upstream(script: Script = {}): Promise<ScriptedUpstream> {
-  const started = await startScriptedUpstream(script);
-  toClose.push(started);
-  return started;
-}
-
-async function gateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const started = await startTestGateway(options);
-  toClose.push(started);
-  return started;
-}
+const { upstream, gateway } = startedForTests();
 
 /** Control and a candidate that everybody gets. */
 async function arms(control: Script = {}, candidate: Script = {}) {

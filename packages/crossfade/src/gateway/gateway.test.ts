@@ -1,35 +1,9 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import {
-  openStockClient,
-  startTestGateway,
-  type TestGateway,
-  type TestGatewayOptions,
-} from './gateway.fixture.ts';
-import {
-  audioOf,
-  type Script,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  textOf,
-} from './scripted-upstream.fixture.ts';
+import { describe, expect, test } from 'vitest';
+import { openStockClient, startTestGateway } from './gateway.fixture.ts';
+import { audioOf, type Script, textOf } from './scripted-upstream.fixture.ts';
+import { startedForTests } from './started.fixture.ts';
 
-const toClose: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  for (const thing of toClose.splice(0).reverse()) await thing.close();
-});
-
-async function upstream(script: Script = {}): Promise<ScriptedUpstream> {
-  const started = await startScriptedUpstream(script);
-  toClose.push(started);
-  return started;
-}
-
-async function gateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const started = await startTestGateway(options);
-  toClose.push(started);
-  return started;
-}
+const { upstream, gateway } = startedForTests();
 
 /** Streams `words` words in 100 ms frames and says goodbye. */
 async function talk(

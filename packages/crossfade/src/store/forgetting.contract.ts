@@ -2,22 +2,13 @@ import type { Clock } from '@crossfade/sdk/core/clock';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { describe, expect, test } from 'vitest';
 import { recordOf } from '../analysis/record.fixture.ts';
-import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
+import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
 import { openedStores } from './opened-stores.fixture.ts';
+import { signalOf } from './signal.fixture.ts';
 import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
 
 const event: NewEvent = { type: 'judged', payload: '{}' };
 const item = (id: string): OutboxItem => ({ id, kind: 'paused', target: 'log', payload: '{}' });
-
-const signal = (sessionId: string, kind: SessionSignal['kind'], rollout = 'a'): SessionSignal => ({
-  kind,
-  sessionId,
-  arm: 'candidate',
-  rollout: { name: rollout, epoch: 1 },
-  userHash: '',
-  reason: 'SPLIT',
-  startedAtMs: 5,
-});
 
 function record(sessionId: string, rollout?: string): SessionRecord {
   const made = recordOf({ id: sessionId });
@@ -76,7 +67,7 @@ export function describeForgetting(
         ['over', 30],
       ] as const) {
         const sessionId = `${rollout}-${receivedAtMs}`;
-        await store.saveSignals([signal(sessionId, 'started', rollout)], receivedAtMs);
+        await store.saveSignals([signalOf(sessionId, 'started', rollout)], receivedAtMs);
       }
       const left = async () => (await store.signals()).map(({ signal: { sessionId } }) => sessionId);
       const before = await store.signals();
@@ -90,7 +81,7 @@ export function describeForgetting(
 
       // Nothing is missed by a reader that stood behind what was dropped.
       expect(await store.dropSignals({ ...old, receivedBeforeMs: 31, limit: 2 })).toBe(1);
-      expect(await store.saveSignals([signal('over-30', 'started', 'over')], 40)).toBe(1);
+      expect(await store.saveSignals([signalOf('over-30', 'started', 'over')], 40)).toBe(1);
       const again = await store.signals({ after: before[4]!.sequence });
       expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
     });

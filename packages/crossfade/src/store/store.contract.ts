@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { recordOf } from '../analysis/record.fixture.ts';
-import type { SessionRecord, SessionSignal, StoredTranscript } from '../transcript/session-record.ts';
+import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
 import { appendEventsMax, genesisHash, hashOf, payloadCharsMax } from './chain.ts';
 import { openedStores } from './opened-stores.fixture.ts';
+import { signalOf } from './signal.fixture.ts';
 import type { NewEvent, OutboxItem, RolloutStore, SessionStore } from './store.ts';
 
 const event = (n: number): NewEvent => ({
@@ -317,17 +318,10 @@ export function describeSessionStore(name: string, open: () => Promise<SessionSt
 
     test('a signal is stored once per session and kind, and read in order of its coming', async () => {
       const store = await openStore();
-      const signal = (sessionId: string, kind: SessionSignal['kind'], rollout = 'a'): SessionSignal => ({
-        kind,
-        sessionId,
-        arm: 'candidate',
-        rollout: { name: rollout, epoch: 1 },
-        userHash: '',
-        reason: 'SPLIT',
-        startedAtMs: 5,
-      });
-      expect(await store.saveSignals([signal('s1', 'started'), signal('s2', 'started', 'b')], 10)).toBe(2);
-      const again = [signal('s1', 'started'), signal('s1', 'early'), signal('s1', 'early')];
+      expect(await store.saveSignals([signalOf('s1', 'started'), signalOf('s2', 'started', 'b')], 10)).toBe(
+        2,
+      );
+      const again = [signalOf('s1', 'started'), signalOf('s1', 'early'), signalOf('s1', 'early')];
       expect(await store.saveSignals(again, 20)).toBe(1);
       const all = await store.signals();
       expect(

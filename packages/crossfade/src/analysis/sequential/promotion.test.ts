@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '@crossfade/sdk/core/random';
 import { recordOf } from '../record.fixture.ts';
+import { question } from './judge-question.fixture.ts';
 import { setupOf } from './metric-setup.ts';
 import { RolloutEvidence } from './rollout-evidence.ts';
 import { judgeSequentially } from './sequential-judge.ts';
@@ -12,16 +13,6 @@ const metrics = sequentialMetrics
   .map((setup) => ({ ...setup, metric: { ...setup.metric, limit: null } }));
 
 const setup = { originMs: 0, maturityMs: 60_000, earlyMaturityMs: 60_000 };
-const question = {
-  epoch: 1,
-  alpha: 0.05,
-  horizonMinutes: 2_880,
-  hasRandomControl: true,
-  plannedSessions: 100,
-  isLook: true,
-  gates: [],
-  expectedGapMs: null,
-} as const;
 
 const whole = /^Nothing is shown bad/;
 const none = /^0 sessions of the candidate reported their end in time, 100 are planned\.$/;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { seededRandom } from '@crossfade/sdk/core/random';
 import type { SessionRecord } from '../../transcript/session-record.ts';
 import { recordOf, type RecordChanges } from '../record.fixture.ts';
+import { question as firstEpoch } from './judge-question.fixture.ts';
 import { setupOf } from './metric-setup.ts';
 import { RolloutEvidence, type EvidenceSetup, type RolloutEvidenceJson } from './rollout-evidence.ts';
 import { judgeSequentially, type SequentialJudgeInput, type SequentialVerdict } from './sequential-judge.ts';
@@ -66,18 +67,8 @@ function laterInEpoch2(record: SessionRecord): SessionRecord {
   };
 }
 
-/** What is asked of the first epoch, once all of it has matured. */
-const question = {
-  nowMs: 2e6,
-  epoch: 1,
-  hasRandomControl: true,
-  alpha: 0.05,
-  horizonMinutes: 2_880,
-  plannedSessions: 100,
-  isLook: true,
-  gates: [],
-  expectedGapMs: null,
-} as const;
+/** Once all of it has matured. */
+const question = { ...firstEpoch, nowMs: 2e6 };
 
 function judge(run: Run, changes: Partial<SequentialJudgeInput> = {}): SequentialVerdict {
   return judgeSequentially({
@@ -349,17 +340,7 @@ describe('the sequential judge', () => {
     const restored = RolloutEvidence.restore(setup, saved);
 
     expect(restored).not.toBeNull();
-    const input = {
-      nowMs: 900_000,
-      epoch: 1,
-      alpha: 0.05,
-      horizonMinutes: 2_880,
-      hasRandomControl: true,
-      plannedSessions: 100,
-      isLook: true,
-      gates: [],
-      expectedGapMs: null,
-    } as const;
+    const input = { ...question, nowMs: 900_000 };
     expect(judgeSequentially({ evidence: restored!, ...input })).toEqual(
       judgeSequentially({ evidence, ...input }),
     );
@@ -383,18 +364,7 @@ describe('the sequential judge', () => {
       expect(evidence.blockMeasured('rss-per-process', block)).toBe(true);
       expect(evidence.blockMeasured('rss-per-process', block)).toBe(false);
     }
-    const verdict = judgeSequentially({
-      evidence,
-      nowMs: 720 * 60_000,
-      epoch: 1,
-      alpha: 0.05,
-      horizonMinutes: 2_880,
-      hasRandomControl: true,
-      plannedSessions: 100,
-      isLook: false,
-      gates: [],
-      expectedGapMs: null,
-    });
+    const verdict = judgeSequentially({ ...question, evidence, nowMs: 720 * 60_000, isLook: false });
     expect(verdict).toMatchObject({ verdict: 'fail', culprit: 'rss-per-process' });
   });
 });
