@@ -15,6 +15,8 @@ export interface ChildSettings {
   readonly upstreams: readonly Upstream[];
   /** The upstream that every decision names. */
   readonly serves: string;
+  /** Records wait this long for others before they are written; the journal's own delay when absent. */
+  readonly writeDelayMs?: number;
 }
 
 export type ChildOrder = { readonly drain: DrainPolicy };
@@ -28,8 +30,12 @@ const stamp: RolloutStamp = { name: 'r', epoch: 1, controlVariant: 'control', ca
 
 const say = (word: ChildWord): void => void process.send?.(word);
 
-async function run({ folder, port, upstreams, serves }: ChildSettings): Promise<void> {
-  const journal = await openJournal({ folder: join(folder, 'journal'), clock: systemClock });
+async function run({ folder, port, upstreams, serves, writeDelayMs }: ChildSettings): Promise<void> {
+  const journal = await openJournal({
+    folder: join(folder, 'journal'),
+    clock: systemClock,
+    ...(writeDelayMs === undefined ? {} : { writeDelayMs }),
+  });
   const sessions = await openSqliteSessionStore({ file: join(folder, 'sessions.sqlite') });
   const variant = serves === 'control' ? 'control' : 'candidate';
   const gateway = await startGateway({

@@ -42,8 +42,8 @@ export interface TestGatewayOptions {
   readonly sessions?: SessionStore;
   readonly port?: number;
   readonly log?: Log;
-  /** The journal as the gateway sees it: a disk that refuses, for instance. */
   readonly evaluator?: GatewayOptions['evaluator'];
+  /** The journal as the gateway sees it: a disk that refuses, for instance. */
   readonly seenJournal?: (journal: Journal) => Journal;
 }
 

@@ -64,7 +64,7 @@ export class LiveSession implements RelayHost {
     this.#context = context;
     this.#transcript = new SessionTranscript(start.query);
     this.#relay = new Relay(context, this, start.assignment.upstream);
-    this.#voice = new SessionVoice(start.sessionId, start.query);
+    this.#voice = new SessionVoice(start.sessionId, start.query, () => context.journal.written());
   }
 
   get phase(): 'live' | 'finishing' | 'ended' {

@@ -1,19 +1,15 @@
 /** Two hundred sessions at once: what a killed gateway leaves, and what a rollback does to them. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TranscriptionClient } from '@crossfade/sdk/client/transcription-client';
 import { systemClock } from '@crossfade/sdk/core/clock';
-import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { openSqliteSessionStore } from '../store/sqlite/sessions.ts';
 import type { StoredRecord } from '../store/store.ts';
-import type { ChildOrder, ChildSettings, ChildWord } from './gateway-child.fixture.ts';
 import { openStockClient, startTestGateway } from './gateway.fixture.ts';
+import { KillableGateway } from './killable-gateway.fixture.ts';
 import {
   audioOf,
   sampleRate,
@@ -43,59 +39,6 @@ async function startUpstreams() {
     { name: 'control', url: control.url },
     { name: 'next', url: candidate.url },
   ];
-}
-
-/** A gateway that can be killed and comes back on its port, over its files. */
-class KillableGateway {
-  readonly #settings: Omit<ChildSettings, 'port'>;
-  #child: ChildProcess | null = null;
-  #port = 0;
-
-  constructor(settings: Omit<ChildSettings, 'port'>) {
-    this.#settings = settings;
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${this.#port}/v1/listen`;
-  }
-
-  /** Forks it; resolves before it is ready. */
-  fork(): ChildProcess {
-    const execArgv = ['--conditions=source', '--import=tsx'];
-    const child = fork(fileURLToPath(new URL('gateway-child.fixture.ts', import.meta.url)), { execArgv });
-    child.send({ ...this.#settings, port: this.#port } satisfies ChildSettings);
-    this.#child = child;
-    return child;
-  }
-
-  async start(): Promise<void> {
-    const child = this.fork();
-    const word = await nextWord(child, ({ type }) => type === 'ready');
-    if (word.type === 'ready') this.#port = word.port;
-  }
-
-  async drainUntil(policy: DrainPolicy, left: number): Promise<void> {
-    this.#child!.send({ drain: policy } satisfies ChildOrder);
-    await nextWord(this.#child!, (word) => word.type === 'drained' && word.sessions >= left);
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child === null || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await gone;
-  }
-}
-
-async function nextWord(child: ChildProcess, isIt: (word: ChildWord) => boolean): Promise<ChildWord> {
-  for (;;) {
-    const [word] = (await once(child, 'message')) as [ChildWord];
-    if (isIt(word)) return word;
-  }
 }
 
 interface Speaker {

@@ -1,4 +1,10 @@
-/** What a session says to its client, whichever connection that is at the moment. */
+/**
+ * What a session says to its client, whichever connection that is at the moment.
+ *
+ * A client that can resume leaves out finals that it had before, by their segment ids. After a SIGKILL an upstream may
+ * divide the same audio otherwise, so that ids alone would let a word come twice or not at all: such a client is told a
+ * final only when the journal would bring it back under its id.
+ */
 import type { Shown } from '../transcript/reconciler.ts';
 import type { FinalAgain } from '../transcript/finals-again.ts';
 import { closeCodes } from '../wire/deepgram.ts';
@@ -12,14 +18,23 @@ import {
 } from '../wire/deepgram-build.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import type { ResultFlags } from './attempt.ts';
+import { OrderedSends } from './ordered-sends.ts';
 import type { SessionClient } from './session-client.ts';
+
+/** A disk that holds up more messages than this holds up its client: it may come again. */
+const heldMax = 1_000;
 
 export class SessionVoice {
   readonly #identity: ServerIdentity;
+  readonly #written: () => Promise<void>;
   #client: SessionClient | null = null;
+  /** To the client of now; another gets another. */
+  #sends = new OrderedSends(heldMax, () => {});
 
-  constructor(sessionId: string, { model, sampleRate }: ListenQuery) {
+  /** `written` resolves when every note so far survives a SIGKILL. */
+  constructor(sessionId: string, { model, sampleRate }: ListenQuery, written: () => Promise<void>) {
     this.#identity = { requestId: sessionId, model, version: '1', sampleRate };
+    this.#written = written;
   }
 
   /** The client that hears it now; null while there is none. */
@@ -31,6 +46,8 @@ export class SessionVoice {
   turnTo(client: SessionClient): void {
     this.#client?.close(closeCodes.normal.code, 'resumed elsewhere');
     this.#client = client;
+    const { code } = closeCodes.tryLater;
+    this.#sends = new OrderedSends(heldMax, () => client.close(code, 'the disk is too slow'));
   }
 
   clientGone(): void {
@@ -42,7 +59,9 @@ export class SessionVoice {
     if (client === null) return;
     const { segmentId, revision, ...rest } = shown;
     const names = client.acks ? { segmentId, revision } : {};
-    client.send(resultsOf(this.#identity, { ...rest, ...flags, ...names }));
+    const message = resultsOf(this.#identity, { ...rest, ...flags, ...names });
+    if (client.acks && shown.isFinal) this.#sends.sendAfter(this.#written(), () => client.send(message));
+    else this.#say(message);
   }
 
   /** A final that the client may have missed. */
@@ -51,9 +70,8 @@ export class SessionVoice {
   }
 
   resume(nextSample: number): void {
-    const client = this.#client;
-    if (client?.acks === true)
-      client.send({ type: 'Resume', session: this.#identity.requestId, next_sample: nextSample });
+    if (this.#client?.acks === true)
+      this.#say({ type: 'Resume', session: this.#identity.requestId, next_sample: nextSample });
   }
 
   /** Audio up to `sample` would survive a power cut. */
@@ -62,24 +80,32 @@ export class SessionVoice {
   }
 
   speechStarted(sample: number): void {
-    this.#client?.send(speechStartedOf(this.#identity, sample));
+    this.#say(speechStartedOf(this.#identity, sample));
   }
 
   utteranceEnd(lastWordEndSample: number): void {
-    this.#client?.send(utteranceEndOf(this.#identity, lastWordEndSample));
+    this.#say(utteranceEndOf(this.#identity, lastWordEndSample));
   }
 
   error(variant: string, description: string): void {
-    this.#client?.send(errorOf(variant, description));
+    this.#say(errorOf(variant, description));
   }
 
   /** Everything was said and stored. */
   goodbye(samples: number, atMs: number): void {
-    this.#client?.send(metadataOf(this.#identity, samples, atMs));
-    this.close(closeCodes.normal);
+    this.#say(metadataOf(this.#identity, samples, atMs));
+    const client = this.#client;
+    const { code, reason } = closeCodes.normal;
+    this.#sends.send(() => client?.close(code, reason));
   }
 
+  /** At once; what waits is not said. */
   close({ code, reason }: { readonly code: number; readonly reason: string }): void {
     this.#client?.close(code, reason);
+  }
+
+  #say(message: object): void {
+    const client = this.#client;
+    if (client !== null) this.#sends.send(() => client.send(message));
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@crossfade/sdk/core/clock';
@@ -211,5 +211,56 @@ describe('time', () => {
     await until('second flush', () => journal.durableSample('s') >= 320 * 4);
     expect(flushes()).toBe(flushesBefore + 1);
     await journal.close();
+  });
+});
+
+describe('written', () => {
+  it('comes with the write, before anything is flushed', async () => {
+    const journal = await open();
+    start(journal);
+    disk.beforeDatasync = () => new Promise(() => {});
+    append(journal, 100);
+    await journal.written();
+    expect(journal.durableSample('s')).toBe(0);
+    const copy = join(base, 'copy');
+    await cp(folder, copy, { recursive: true });
+    const killed = await openJournal({ folder: copy, clock, fs: new FaultyFs() });
+    expect(killed.session('s')?.endSample).toBe(100);
+    await killed.close();
+  });
+
+  it('waits as long as the disk refuses, then comes with all that was put meanwhile', async () => {
+    const journal = await open();
+    start(journal);
+    await journal.commit();
+    disk.failAll('ENOSPC');
+    append(journal, 100);
+    let isWritten = false;
+    const written = journal.written().then(() => (isWritten = true));
+    await until('refused', () => !journal.health().writable);
+    append(journal, 100);
+    clock.advance(200);
+    expect(isWritten).toBe(false);
+    disk.heal();
+    await until('written', () => {
+      clock.advance(10);
+      return isWritten;
+    });
+    await written;
+    const copy = join(base, 'copy');
+    await cp(folder, copy, { recursive: true });
+    const killed = await openJournal({ folder: copy, clock, fs: new FaultyFs() });
+    expect(killed.session('s')?.endSample).toBeGreaterThanOrEqual(100);
+    await killed.close();
+    await journal.close();
+  });
+
+  it('is refused when the journal ends without it', async () => {
+    const journal = await open();
+    start(journal);
+    disk.failAll('EIO');
+    const written = journal.written();
+    await expect(journal.close()).rejects.toMatchObject({ code: 'JOURNAL_UNAVAILABLE' });
+    await expect(written).rejects.toMatchObject({ code: 'JOURNAL_UNAVAILABLE' });
   });
 });

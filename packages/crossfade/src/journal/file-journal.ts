@@ -220,6 +220,10 @@ class FileJournal implements Journal {
     return this.#writer.commit();
   }
 
+  written(): Promise<void> {
+    return this.#writer.written();
+  }
+
   durableSample(sessionId: string): number {
     return this.#known(sessionId).durableSample;
   }

@@ -56,6 +56,11 @@ export interface Journal {
    * is kept and tried again all the same.
    */
   commit(): Promise<void>;
+  /**
+   * Resolves when everything appended so far outlives this process, at once where it can; a power cut may still take
+   * it. Waits as long as the disk refuses, and rejects with JOURNAL_UNAVAILABLE only when the journal ends without it.
+   */
+  written(): Promise<void>;
   /** First sample that is not yet durable. */
   durableSample(sessionId: string): number;
   /** Called after each group commit with the sessions whose durable audio grew. Returns an unsubscribe. */

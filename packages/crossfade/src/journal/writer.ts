@@ -10,6 +10,7 @@ import type { JournalFs } from './journal-fs.ts';
 import type { JournalLog } from './journal-log.ts';
 import type { JournalState, LooseFile } from './journal-state.ts';
 import { putAgain } from './put-again.ts';
+import { PutWaiters } from './put-waiters.ts';
 import { Segment } from './segment.ts';
 import type { Chunk } from './segment.ts';
 import type { SessionState } from './session-state.ts';
@@ -39,12 +40,6 @@ const writeDelayShare = 0.7;
 /** Commit durations kept for health. */
 const commitValuesMax = 512;
 
-interface Waiter {
-  readonly target: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 /**
  * Hands encoded bytes to the kernel within the write delay and covers them with one fdatasync for all sessions
  * per commit interval. Writing and flushing run beside each other, never two of one kind at once.
@@ -73,7 +68,8 @@ export class Writer {
   #retryMs = retryFirstMs;
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #failure: { readonly reason: string; settled: boolean; trying: boolean } | undefined;
-  #waiters: Waiter[] = [];
+  readonly #awaitWritten = new PutWaiters();
+  readonly #awaitDurable = new PutWaiters();
   /** Failed files being cut, one after the other. */
   #cleanup: Promise<void> = Promise.resolve();
   #closed = false;
@@ -108,10 +104,16 @@ export class Writer {
     if (this.#durablePut >= this.#puts) return Promise.resolve();
     // While the disk is being tried again the answer is near; between two tries it is known.
     if (this.#failure?.trying === false) return Promise.reject(this.#unavailable());
-    const done = new Promise<void>((resolve, reject) => {
-      this.#waiters.push({ target: this.#puts, resolve, reject });
-    });
+    const done = this.#awaitDurable.until(this.#puts);
     this.#write();
+    return done;
+  }
+
+  /** Resolves when everything put so far is in the kernel; a disk that refuses makes it wait. Rejects at the end only. */
+  written(): Promise<void> {
+    if (this.#writtenPut >= this.#puts) return Promise.resolve();
+    const done = this.#awaitWritten.until(this.#puts);
+    if (this.#failure === undefined) this.#write();
     return done;
   }
 
@@ -132,7 +134,9 @@ export class Writer {
     await this.#cleanup;
     const lost = this.pendingBytes;
     for (const segment of this.#live) await closeFile(this.#options, segment);
-    if (lost > 0) throw this.#unavailable();
+    if (lost === 0) return;
+    this.#awaitWritten.fail(this.#unavailable());
+    throw this.#unavailable();
   }
 
   async #drain(): Promise<void> {
@@ -215,6 +219,7 @@ export class Writer {
       }
       segment.wrote(chunks);
       this.#writtenPut = chunks.at(-1)?.lastPut ?? this.#writtenPut;
+      this.#awaitWritten.reached(this.#writtenPut);
       this.#maybeFlush();
     }
   }
@@ -224,7 +229,7 @@ export class Writer {
     if (!this.#live.some((segment) => segment.written > segment.durable)) return;
     const { clock, commitIntervalMs } = this.#options;
     const waitMs = this.#lastFlushMs + commitIntervalMs - clock.monotonicMs();
-    const wanted = this.#closed || this.#waiters.some((waiter) => waiter.target <= this.#writtenPut);
+    const wanted = this.#closed || this.#awaitDurable.wants(this.#writtenPut);
     if (waitMs > 0 && !wanted) {
       this.#flushTimer ??= clock.after(waitMs, () => {
         this.#flushTimer = undefined;
@@ -271,9 +276,7 @@ export class Writer {
       this.#durablePut = Math.max(this.#durablePut, chunk.lastPut);
     }
     for (const [session, endSample] of advanced) session.durableSample = endSample;
-    const due = this.#waiters.filter((waiter) => waiter.target <= this.#durablePut);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.target > this.#durablePut);
-    for (const waiter of due) waiter.resolve();
+    this.#awaitDurable.reached(this.#durablePut);
     this.#options.onCommit(advanced);
   }
 
@@ -301,9 +304,7 @@ export class Writer {
     const reason = messageOf(error);
     if (this.#failure === undefined) this.#options.log.error({ reason }, 'journal cannot be written');
     this.#failure = { reason, settled: false, trying: false };
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.reject(this.#unavailable());
+    this.#awaitDurable.fail(this.#unavailable());
   }
 
   /** Once nothing is under way after a failure: put the rest into a new file and plan the next attempt. */
@@ -352,6 +353,7 @@ export class Writer {
     for (const part of chunks) {
       putAgain(part.segment, part.chunks, state, (bytes) => this.#segmentFor(bytes));
     }
+    this.#awaitWritten.wait(this.#puts);
     for (const segment of failed)
       this.#cleanup = this.#cleanup.then(() => abandonFile(this.#options, segment));
   }
