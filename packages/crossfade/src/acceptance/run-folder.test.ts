@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acceptRemote, hearTones, tinyProfile } from './acceptance.fixture.ts';
 import type { TrialCase } from './case-result.ts';
-import { startListenServer } from './listen-server.fixture.ts';
+import { type ListenBehaviour, startListenServer } from './listen-server.fixture.ts';
 import { RunFolder } from './run-folder.ts';
 
 const identity = { suite: '1', target: 't', corpusDigest: 'd' };
@@ -67,11 +67,13 @@ describe('the folder of a run', () => {
   });
 
   it('lets a run that was stopped go on where it was, and its report counts every case once', async () => {
-    const server = await startListenServer({ wordsOf: (_session, audio) => hearTones(audio) });
+    // One for each run: a session that was being cut off may still be on its way to the first.
+    const options: ListenBehaviour = { wordsOf: (_session, audio) => hearTones(audio) };
+    const servers = [await startListenServer(options), await startListenServer(options)] as const;
     try {
       const stopper = new AbortController();
       const first = new RunFolder(folder, identity);
-      const stopped = await acceptRemote(server.url, {
+      const stopped = await acceptRemote(servers[0].url, {
         profile: { ...tinyProfile, lanes: 2 },
         store: first,
         signal: stopper.signal,
@@ -82,17 +84,16 @@ describe('the folder of a run', () => {
       first.end(!stopped.partial);
       expect(stopped).toMatchObject({ partial: true });
       expect(stopped.run.sessions).toBeGreaterThanOrEqual(2);
-      const before = server.queries.length;
 
       const second = new RunFolder(folder, identity);
-      const whole = await acceptRemote(server.url, { store: second });
+      const whole = await acceptRemote(servers[1].url, { store: second });
       second.end(!whole.partial);
 
       expect(whole).toMatchObject({ partial: false, run: { sessions: 8 } });
       // The first contact, and what was left.
-      expect(server.queries.length - before).toBe(1 + 8 - stopped.run.sessions);
+      expect(servers[1].queries).toHaveLength(1 + 8 - stopped.run.sessions);
     } finally {
-      await server.close();
+      await Promise.all(servers.map((server) => server.close()));
     }
   }, 30_000);
 });

@@ -14,7 +14,9 @@ const started: ChildProcess[] = [];
 const folders: string[] = [];
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  // The processes of a killed one go by themselves, and write until then.
+  const patience = { maxRetries: 20, retryDelay: 100 };
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true, ...patience });
 });
 
 function newFolder(): string {

@@ -4,7 +4,7 @@ import { systemClock } from '@crossfade/sdk/core/clock';
 import { systemIds } from '@crossfade/sdk/core/ids';
 import { silentLog } from '@crossfade/sdk/core/log';
 import type { DrainPolicy, RolloutStamp } from '@crossfade/sdk/flags/ruleset';
-import { openJournal } from '../journal/file-journal.ts';
+import { type JournalOptions, openJournal } from '../journal/file-journal.ts';
 import { openSqliteSessionStore } from '../store/sqlite/sessions.ts';
 import { startGateway } from './gateway.ts';
 import type { Upstream } from './upstream.ts';
@@ -15,8 +15,8 @@ export interface ChildSettings {
   readonly upstreams: readonly Upstream[];
   /** The upstream that every decision names. */
   readonly serves: string;
-  /** Records wait this long for others before they are written; the journal's own delay when absent. */
-  readonly writeDelayMs?: number;
+  /** When the journal writes and flushes; its own times when absent. */
+  readonly journal?: Pick<JournalOptions, 'writeDelayMs' | 'commitIntervalMs'>;
 }
 
 export type ChildOrder = { readonly drain: DrainPolicy };
@@ -30,12 +30,8 @@ const stamp: RolloutStamp = { name: 'r', epoch: 1, controlVariant: 'control', ca
 
 const say = (word: ChildWord): void => void process.send?.(word);
 
-async function run({ folder, port, upstreams, serves, writeDelayMs }: ChildSettings): Promise<void> {
-  const journal = await openJournal({
-    folder: join(folder, 'journal'),
-    clock: systemClock,
-    ...(writeDelayMs === undefined ? {} : { writeDelayMs }),
-  });
+async function run({ folder, port, upstreams, serves, journal: times }: ChildSettings): Promise<void> {
+  const journal = await openJournal({ folder: join(folder, 'journal'), clock: systemClock, ...times });
   const sessions = await openSqliteSessionStore({ file: join(folder, 'sessions.sqlite') });
   const variant = serves === 'control' ? 'control' : 'candidate';
   const gateway = await startGateway({

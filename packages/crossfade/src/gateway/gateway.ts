@@ -145,7 +145,7 @@ class RunningGateway implements Gateway {
       upstreamRoom: new BufferRoom(this.#limits.upstreamBufferBytesMax, this.#limits.bufferBytesTotalMax),
       clock: options.clock,
       log: options.log,
-      ...(options.repeats === undefined ? {} : { repeats: options.repeats }),
+      repeats: options.repeats ?? (() => false),
       onDrainProgress: (sessionId) => this.#onDrainProgress(sessionId),
       onEnded: (sessionId, record) => this.#onEnded(sessionId, record),
     };
@@ -298,7 +298,7 @@ class RunningGateway implements Gateway {
   }
 
   async #resume(visitor: Visitor, handshake: Handshake): Promise<void> {
-    const { sessionId, afterSegment } = handshake.resume!;
+    const { sessionId, ...point } = handshake.resume!;
     const session = this.#sessions.get(sessionId);
     if (session !== undefined) {
       visitor.accept(sessionId, (client) => {
@@ -319,7 +319,7 @@ class RunningGateway implements Gateway {
       });
       return;
     }
-    visitor.accept(sessionId, (client) => sendStored(client, record, transcript, afterSegment));
+    visitor.accept(sessionId, (client) => sendStored(client, record, transcript, point));
   }
 
   #client(socket: WebSocket, session: LiveSession, handshake: Handshake): ClientSocket {

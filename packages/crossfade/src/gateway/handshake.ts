@@ -23,7 +23,14 @@ export interface ResumeRequest extends ResumePoint {
 }
 
 /** Keys of `extra` that are for the gateway; all others describe the user to the decision. */
-const reservedExtras: ReadonlySet<string> = new Set(['ack', 'session', 'after', 'produced', 'targetingKey']);
+const reservedExtras: ReadonlySet<string> = new Set([
+  'ack',
+  'session',
+  'after',
+  'heard',
+  'produced',
+  'targetingKey',
+]);
 
 /** Reads the request. Throws QUERY_INVALID or UNAUTHORIZED. */
 export function readHandshake(request: IncomingMessage, keys: readonly string[]): Handshake {
@@ -33,20 +40,12 @@ export function readHandshake(request: IncomingMessage, keys: readonly string[])
   const { extra } = query;
   const attributes = [...extra].filter(([name]) => !reservedExtras.has(name));
   const targetingKey = extra.get('targetingKey');
-  const sessionId = extra.get('session');
   return {
     query,
     acks: extra.get('ack') === '1',
     context: { ...Object.fromEntries(attributes), ...(targetingKey === undefined ? {} : { targetingKey }) },
     userHash: targetingKey === undefined ? '' : hashOf(targetingKey).toString('hex').slice(0, 16),
-    resume:
-      sessionId === undefined
-        ? null
-        : {
-            sessionId,
-            afterSegment: wholeNumber('after', extra.get('after') ?? '-1'),
-            producedSample: extra.has('produced') ? wholeNumber('produced', extra.get('produced')!) : null,
-          },
+    resume: resumeOf(extra),
   };
 }
 
@@ -70,6 +69,22 @@ export function requireKey(key: string, keys: readonly string[]): void {
     'UNAUTHORIZED',
     `Expected a key of this gateway in "Authorization: Token KEY", got ${key === '' ? 'none' : 'one it does not know'}.`,
   );
+}
+
+/** Where a client that comes back stands; null: it is new. */
+function resumeOf(extra: ReadonlyMap<string, string>): Handshake['resume'] {
+  const sessionId = extra.get('session');
+  if (sessionId === undefined) return null;
+  const number = (name: string): number | null =>
+    extra.has(name) ? wholeNumber(name, extra.get(name)!) : null;
+  const [afterSegment, heardSample] = [number('after') ?? -1, number('heard')];
+  if (afterSegment >= 0 && heardSample === null) {
+    throw new CrossfadeError(
+      'QUERY_INVALID',
+      `Expected extra=heard: beside extra=after:${afterSegment}, the sample where that final ends, got none.`,
+    );
+  }
+  return { sessionId, afterSegment, heardSample: heardSample ?? 0, producedSample: number('produced') };
 }
 
 function hashOf(text: string): Buffer {

@@ -52,9 +52,13 @@ export class KillableGateway {
   }
 }
 
-async function nextWord(child: ChildProcess, isIt: (word: ChildWord) => boolean): Promise<ChildWord> {
-  for (;;) {
-    const [word] = (await once(child, 'message')) as [ChildWord];
-    if (isIt(word)) return word;
-  }
+/** One listener until it came: of two words that arrive together, `once` would miss the second. */
+function nextWord(child: ChildProcess, isIt: (word: ChildWord) => boolean): Promise<ChildWord> {
+  return new Promise((resolve) => {
+    child.on('message', function onWord(word: ChildWord) {
+      if (!isIt(word)) return;
+      child.off('message', onWord);
+      resolve(word);
+    });
+  });
 }

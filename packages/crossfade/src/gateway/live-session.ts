@@ -148,7 +148,9 @@ export class LiveSession implements RelayHost {
 
   /** Connects a client; one that was connected before is sent away. */
   attach(client: SessionClient, resume: ResumePoint | null): void {
-    this.#voice.turnTo(client);
+    // More than is settled: a power cut took finals that it has. They will be heard again, and not shown to it again.
+    const heardSample = resume?.heardSample ?? 0;
+    this.#voice.turnTo(client, heardSample > this.settledSample ? heardSample : 0);
     this.#graceUntilMs = null;
     if (resume === null) {
       if (client.acks) void this.#welcome(client);
@@ -158,10 +160,8 @@ export class LiveSession implements RelayHost {
     if (resume.producedSample !== null && this.ledgers.gatewayRestarts > 0) {
       this.ledgers.crashLoss(((resume.producedSample - this.endSample) * 1_000) / this.query.sampleRate);
     }
-    for (const final of this.#transcript.finalsAfter(resume.afterSegment)) this.#voice.again(final);
-    for (const entry of this.entries)
-      if (this.#context.repeats?.() === true)
-        this.#voice.again({ ...entry, segmentId: `${entry.segmentId}0000` });
+    for (const final of this.#transcript.finalsAfter(resume)) this.#voice.again(final);
+    for (const final of this.#transcript.repeated(this.#context.repeats)) this.#voice.again(final);
     if (this.#phase === 'live') this.#relay.start();
   }
 

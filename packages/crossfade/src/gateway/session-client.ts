@@ -1,3 +1,5 @@
+import type { LastFinal } from '../transcript/finals-again.ts';
+
 /** The client's end of the session, as far as the session needs it. */
 export interface SessionClient {
   /** It asked for acknowledgements, so it can resume. */
@@ -9,9 +11,7 @@ export interface SessionClient {
 }
 
 /** What a client that comes back has already. */
-export interface ResumePoint {
-  /** Number of its last final segment; -1: none. */
-  readonly afterSegment: number;
+export interface ResumePoint extends LastFinal {
   /** Samples it had produced when the connection broke, if it says so. */
   readonly producedSample: number | null;
 }

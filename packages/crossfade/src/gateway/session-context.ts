@@ -17,8 +17,8 @@ export interface SessionContext {
   readonly upstreamRoom: BufferRoom;
   readonly clock: Clock;
   readonly log: Log;
-  /** A fault on purpose: whether an entry is shown once more to a client that resumed. Absent: never. */
-  readonly repeats?: () => boolean;
+  /** A fault on purpose: whether an entry is shown once more to a client that resumed. */
+  readonly repeats: () => boolean;
   /** The session left its arm by a drain. */
   onDrainProgress(sessionId: string): void;
   /** The session is over and its record is stored. */

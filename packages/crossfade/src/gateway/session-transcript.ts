@@ -7,11 +7,12 @@ import { DueTime } from '../transcript/due-time.ts';
 import { type FinalAgain, finalsAgain } from '../transcript/finals-again.ts';
 import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
-import { Reconciler, type ReplayPoint, type Shown } from '../transcript/reconciler.ts';
+import { Reconciler, type ReplayPoint, segmentIdOf, type Shown } from '../transcript/reconciler.ts';
 import type { Entry } from '../transcript/session-record.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import { replayNotes } from './replay-notes.ts';
 import type { FinalSource, Relay } from './relay.ts';
+import type { ResumePoint } from './session-client.ts';
 import { SessionLedgers } from './session-ledgers.ts';
 import type { SessionNote } from './session-notes.ts';
 
@@ -88,10 +89,19 @@ export class SessionTranscript {
     this.ledgers.gatewayRestarted();
   }
 
-  /** The finals that a client may have missed that has those up to this segment's number; -1: none. */
-  finalsAfter(segment: number): readonly FinalAgain[] {
+  /** The finals that a client may have missed that comes back. What it has keeps its number, whatever is known of it. */
+  finalsAfter(had: ResumePoint): readonly FinalAgain[] {
+    this.#reconciler.skipTo(had.afterSegment + 1);
     const { entries, watermark: endSample, nextSegment } = this.#reconciler;
-    return finalsAgain(entries, { endSample, nextSegment }, segment);
+    return finalsAgain(entries, { endSample, nextSegment }, had);
+  }
+
+  /** A fault on purpose: entries that `isRepeated` picks, as segments of their own. */
+  repeated(isRepeated: () => boolean): readonly FinalAgain[] {
+    return this.entries.filter(isRepeated).map((entry) => {
+      this.#reconciler.skipTo(this.#reconciler.nextSegment + 1);
+      return { ...entry, segmentId: segmentIdOf(this.#reconciler.nextSegment - 1) };
+    });
   }
 
   /** Null: nothing new. */

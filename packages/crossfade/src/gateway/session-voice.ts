@@ -5,6 +5,7 @@
  * divide the same audio otherwise, so that ids alone would let a word come twice or not at all: such a client is told a
  * final only when the journal would bring it back under its id.
  */
+import { after } from '../transcript/hypothesis.ts';
 import type { Shown } from '../transcript/reconciler.ts';
 import type { FinalAgain } from '../transcript/finals-again.ts';
 import { closeCodes } from '../wire/deepgram.ts';
@@ -28,6 +29,8 @@ export class SessionVoice {
   readonly #identity: ServerIdentity;
   readonly #written: () => Promise<void>;
   #client: SessionClient | null = null;
+  /** Where the client's finals end when a gateway lost some that it has; else 0. */
+  #heardSample = 0;
   /** To the client of now; another gets another. */
   #sends = new OrderedSends(heldMax, () => {});
 
@@ -42,10 +45,11 @@ export class SessionVoice {
     return this.#client;
   }
 
-  /** Speaks to this client from now on; the one before is sent away. */
-  turnTo(client: SessionClient): void {
+  /** Speaks to this client from now on, of what is behind `heardSample`; the one before is sent away. */
+  turnTo(client: SessionClient, heardSample = 0): void {
     this.#client?.close(closeCodes.normal.code, 'resumed elsewhere');
     this.#client = client;
+    this.#heardSample = heardSample;
     const { code } = closeCodes.tryLater;
     this.#sends = new OrderedSends(heldMax, () => client.close(code, 'the disk is too slow'));
   }
@@ -56,11 +60,16 @@ export class SessionVoice {
 
   results(shown: Shown, flags: ResultFlags): void {
     const client = this.#client;
-    if (client === null) return;
-    const { segmentId, revision, ...rest } = shown;
+    if (client === null || shown.end <= this.#heardSample) return;
+    const { segmentId, revision, isFinal } = shown;
     const names = client.acks ? { segmentId, revision } : {};
-    const message = resultsOf(this.#identity, { ...rest, ...flags, ...names });
-    if (client.acks && shown.isFinal) this.#sends.sendAfter(this.#written(), () => client.send(message));
+    const message = resultsOf(this.#identity, {
+      ...after(shown, this.#heardSample),
+      isFinal,
+      ...flags,
+      ...names,
+    });
+    if (client.acks && isFinal) this.#sends.sendAfter(this.#written(), () => client.send(message));
     else this.#say(message);
   }
 

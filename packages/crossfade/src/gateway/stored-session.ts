@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import { finalsAgain } from '../transcript/finals-again.ts';
 import type { SessionRecord, StoredTranscript } from '../transcript/session-record.ts';
+import type { ResumePoint } from './session-client.ts';
 import { closeCodes } from '../wire/deepgram.ts';
 import { metadataOf, resultsOf } from '../wire/deepgram-build.ts';
 
@@ -9,7 +10,7 @@ export function sendStored(
   socket: WebSocket,
   record: SessionRecord,
   transcript: StoredTranscript,
-  afterSegment: number,
+  had: ResumePoint,
 ): void {
   const { sessionId, sampleRate, model } = record;
   const identity = { requestId: sessionId, model, version: '1', sampleRate };
@@ -17,7 +18,7 @@ export function sendStored(
   say({ type: 'Resume', session: sessionId, next_sample: record.user.samplesOffered, ended: true });
   // Everything that was offered is settled by now, and no segment comes any more.
   const to = { endSample: record.user.samplesOffered, nextSegment: Number.MAX_SAFE_INTEGER };
-  for (const final of finalsAgain(transcript.entries, to, afterSegment))
+  for (const final of finalsAgain(transcript.entries, to, had))
     say(
       resultsOf(identity, { ...final, isFinal: true, speechFinal: true, fromFinalize: false, revision: 0 }),
     );

@@ -229,6 +229,18 @@ describe('written', () => {
     await killed.close();
   });
 
+  it('does not make a commit wait for the interval', async () => {
+    const journal = await openJournal({ folder, clock, fs: disk, commitIntervalMs: 60_000 });
+    start(journal);
+    await journal.commit();
+    append(journal, 100);
+    await journal.written();
+    // The clock stands: only the commit itself can flush.
+    await journal.commit();
+    expect(journal.durableSample('s')).toBe(100);
+    await journal.close();
+  });
+
   it('waits as long as the disk refuses, then comes with all that was put meanwhile', async () => {
     const journal = await open();
     start(journal);

@@ -106,6 +106,8 @@ export class Writer {
     if (this.#failure?.trying === false) return Promise.reject(this.#unavailable());
     const done = this.#awaitDurable.until(this.#puts);
     this.#write();
+    // What is written already is flushed at once too, not by the interval.
+    this.#maybeFlush();
     return done;
   }
 

@@ -1,18 +1,28 @@
 /** The finals of a session for a client that comes back: entries with their words, and silence between them. Pure. */
+import { after } from './hypothesis.ts';
 import { segmentIdOf, segmentNumberOf } from './reconciler.ts';
 import type { Entry } from './session-record.ts';
 
 export type FinalAgain = Omit<Entry, 'upstream'>;
 
+/** The last final that a client has: its number (-1: it has none), and where it ends. */
+export interface LastFinal {
+  readonly afterSegment: number;
+  readonly heardSample: number;
+}
+
 /**
- * Finals after segment `afterSegment` (-1: all) up to `endSample`, where settled audio ends. Finals tile the audio, so a
+ * Finals behind the last one that a client has, up to `endSample`, where settled audio ends. Finals tile the audio, so a
  * gap between two entries was silence, said in one final or in several; it comes back as one, under a number of its own
  * that lies between those of its neighbours. `nextSegment`: the number that no segment had yet.
+ *
+ * Numbers and audio of a client agree with ours, unless a power cut took finals that it has: then others are behind
+ * what it has, numbered on from there.
  */
 export function finalsAgain(
   entries: readonly Entry[],
   to: { readonly endSample: number; readonly nextSegment: number },
-  afterSegment: number,
+  { afterSegment, heardSample }: LastFinal,
 ): readonly FinalAgain[] {
   const finals: FinalAgain[] = [];
   let settled = 0;
@@ -28,5 +38,11 @@ export function finalsAgain(
     number = segmentNumberOf(segmentId);
   }
   silenceUpTo(to.endSample, to.nextSegment);
-  return finals.filter(({ segmentId }) => segmentNumberOf(segmentId) > afterSegment);
+  let last = afterSegment;
+  return finals
+    .filter(({ end }) => end > heardSample)
+    .map((final) => {
+      last = Math.max(last + 1, segmentNumberOf(final.segmentId));
+      return { ...final, ...after(final, heardSample), segmentId: segmentIdOf(last) };
+    });
 }

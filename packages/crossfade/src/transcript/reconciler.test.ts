@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Hypothesis } from './hypothesis.ts';
-import { Reconciler, type Shown } from './reconciler.ts';
+import { Reconciler, segmentIdOf, type Shown } from './reconciler.ts';
 
 const wordSamples = 100;
 
@@ -55,6 +55,17 @@ describe('entries', () => {
     expect(ids).toEqual(['s00000', 's00000', 's00001']);
   });
 
+  test('a short final takes the id of the partial, and what it left of it is the next segment', () => {
+    const reconciler = new Reconciler(0);
+    const ids = [
+      reconciler.partial(said(0, 8)),
+      reconciler.final(said(0, 2), 'a'),
+      reconciler.partial(said(2, 7)),
+      reconciler.final(said(2, 7), 'a'),
+    ].map((result) => (result.kind === 'show' ? `${result.shown.segmentId}.${result.shown.revision}` : ''));
+    expect(ids).toEqual(['s00000.0', 's00000.1', 's00001.0', 's00001.1']);
+  });
+
   test('a late partial of settled audio is not shown', () => {
     const reconciler = new Reconciler(0);
     reconciler.final(said(0, 3), 'a');
@@ -64,7 +75,8 @@ describe('entries', () => {
   test('an empty final over a shown partial is a retraction', () => {
     const reconciler = new Reconciler(0);
     reconciler.partial(said(0, 2));
-    expect(reconciler.final(silence(0, 300), 'a')).toMatchObject({ kind: 'show', retracted: true });
+    const shown = { segmentId: 's00000', revision: 1, text: '', isFinal: true };
+    expect(reconciler.final(silence(0, 300), 'a')).toMatchObject({ kind: 'show', shown });
     expect(reconciler.entries).toEqual([]);
     expect(reconciler.openSegment).toBeNull();
   });
@@ -121,6 +133,8 @@ test('any interleaving of partials, finals, re-sends and replays gives entries t
         expect(shown.start).toBeGreaterThanOrEqual(watermark);
         for (const word of shown.words) expect(word.start).toBeGreaterThanOrEqual(watermark);
         if (!shown.isFinal) continue;
+        // Ids grow with the audio: who has one final has all before it.
+        expect(shown.segmentId).toBe(segmentIdOf(finals.size));
         finals.set(shown.segmentId, shown);
         watermark = shown.end;
       }

@@ -18,7 +18,7 @@ export interface Shown extends Hypothesis {
 }
 
 export type Reconciled =
-  | { readonly kind: 'show'; readonly shown: Shown; readonly retracted: boolean }
+  | { readonly kind: 'show'; readonly shown: Shown }
   /** Nothing new: it was settled before, or says what is shown already. */
   | { readonly kind: 'ignored'; readonly why: 'settled' | 'unchanged' }
   /** A final that skips audio no final covered. It was not accepted; the caller decides what to do. */
@@ -36,6 +36,7 @@ export interface ReplayPoint {
 
 interface OpenSegment {
   readonly id: string;
+  /** Of the text that is shown; −1: none is. */
   readonly revision: number;
   readonly text: string;
   readonly range: SampleRange;
@@ -85,7 +86,7 @@ export class Reconciler {
     return this.#nextSegment;
   }
 
-  /** The segment that has a partial on screen and no final. */
+  /** The segment that was begun and has no final. */
   get openSegment(): { readonly id: string; readonly range: SampleRange } | null {
     return this.#open;
   }
@@ -101,7 +102,7 @@ export class Reconciler {
     const id = open?.id ?? this.#takeId();
     const revision = open === null ? 0 : open.revision + 1;
     this.#open = { id, revision, text: rest.text, range: open === null ? rest : union(open.range, rest) };
-    return { kind: 'show', retracted: false, shown: { ...rest, segmentId: id, revision, isFinal: false } };
+    return { kind: 'show', shown: { ...rest, segmentId: id, revision, isFinal: false } };
   }
 
   /** `acceptHole`: take a final that skips audio, because nobody will do better. */
@@ -113,16 +114,14 @@ export class Reconciler {
     const trimmed = after(hypothesis, this.#watermark);
     const start = acceptHole ? trimmed.start : this.#watermark;
     const rest: Hypothesis = { ...trimmed, start };
-    const closes = this.#open !== null && answers(rest, this.#open.range);
-    const id = closes ? this.#open!.id : this.#takeId();
-    const revision = closes ? this.#open!.revision + 1 : 0;
-    const retracted = closes && rest.text === '';
+    const open = this.#open;
+    const id = open?.id ?? this.#takeId();
+    const revision = open === null ? 0 : open.revision + 1;
     this.#watermark = rest.end;
     this.#lastFinal = rest;
-    if (closes) this.#open = null;
-    else if (this.#open !== null) this.#open = clipped(this.#open, rest.end);
+    this.#open = open === null || answers(rest, open.range) ? null : this.#restOf(open, rest.end);
     if (rest.text !== '') this.#entries.push({ segmentId: id, ...rest, upstream });
-    return { kind: 'show', retracted, shown: { ...rest, segmentId: id, revision, isFinal: true } };
+    return { kind: 'show', shown: { ...rest, segmentId: id, revision, isFinal: true } };
   }
 
   /** Puts back an entry that was settled before a restart, with the number of its segment. */
@@ -131,6 +130,20 @@ export class Reconciler {
     this.#lastFinal = entry;
     this.#nextSegment = Math.max(this.#nextSegment, segmentNumber + 1);
     if (entry.text !== '') this.#entries.push(entry);
+  }
+
+  /** Segments up to this number exist somewhere: no other gets their ids. */
+  skipTo(segmentNumber: number): void {
+    this.#nextSegment = Math.max(this.#nextSegment, segmentNumber);
+  }
+
+  /**
+   * What a short final left of a partial is a segment of its own, not shown yet: so the ids of finals grow with their
+   * audio, and whoever has one has all before it.
+   */
+  #restOf(open: OpenSegment, watermark: number): OpenSegment {
+    const range = { start: Math.max(open.range.start, watermark), end: open.range.end };
+    return { id: this.#takeId(), revision: -1, text: '', range };
   }
 
   #takeId(): string {
@@ -147,17 +160,11 @@ export function segmentNumberOf(id: string): number {
   return Number(id.slice(1));
 }
 
-/** A final takes the place of the open partial when it covers half of it, or reaches its end: no other will. */
+/** A final answers all of the open partial when it covers half of it, or reaches its end: no other will. */
 function answers(final: SampleRange, open: SampleRange): boolean {
   return overlapOf(open, final) * 2 >= open.end - open.start || final.end >= open.end;
 }
 
 function union(a: SampleRange, b: SampleRange): SampleRange {
   return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
-}
-
-/** A partial that a short final did not cover stays open for what is left of it. */
-function clipped(open: OpenSegment, watermark: number): OpenSegment | null {
-  if (open.range.end <= watermark) return null;
-  return { ...open, range: { start: Math.max(open.range.start, watermark), end: open.range.end } };
 }

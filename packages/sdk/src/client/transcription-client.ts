@@ -83,8 +83,8 @@ export class TranscriptionClient {
   #socket: SocketLike | null = null;
   #sessionId: string | null = null;
   #nextSample = 0;
-  #lastFinal = -1;
-  #finals = new Set<string>();
+  /** The last final: the number of its segment, and the sample where it ends. */
+  #lastFinal = { segment: -1, endSample: 0 };
   #isStopping = false;
   #retries = 0;
   #lostAtMs: number;
@@ -195,7 +195,8 @@ export class TranscriptionClient {
       ['targetingKey', targetingKey],
       ['ack', 1],
       ['session', this.#sessionId],
-      ['after', this.#sessionId === null ? null : this.#lastFinal],
+      ['after', this.#sessionId === null ? null : this.#lastFinal.segment],
+      ['heard', this.#sessionId === null ? null : this.#lastFinal.endSample],
       ['produced', this.#producedAtLoss],
     ];
     for (const [name, value] of extras) {
@@ -228,11 +229,11 @@ export class TranscriptionClient {
 
   #onResults(message: Extract<GatewayMessage, { type: 'Results' }>): void {
     const { segment_id: segmentId, is_final: isFinal } = message;
-    if (this.#finals.has(segmentId)) return;
-    if (isFinal) {
-      this.#finals.add(segmentId);
-      this.#lastFinal = Math.max(this.#lastFinal, Number(segmentId.slice(1)));
-    }
+    // Segments are numbered in the order of their finals: this one came before, or is of one that did.
+    const segment = Number(segmentId.slice(1));
+    if (segment <= this.#lastFinal.segment) return;
+    const end = message.start + message.duration;
+    if (isFinal) this.#lastFinal = { segment, endSample: Math.round(end * this.#options.sampleRate) };
     const [best] = message.channel.alternatives;
     this.#options.onResult({
       segmentId,
@@ -240,7 +241,7 @@ export class TranscriptionClient {
       isFinal,
       text: best.transcript,
       start: message.start,
-      end: message.start + message.duration,
+      end,
       words: best.words,
     });
   }
