@@ -13,8 +13,8 @@ const emptyContext: Attributes = Object.freeze({});
  * context is (not an object, getters that throw, proxies). `errorCode` is set exactly when the reason is
  * ERROR; the value is then the flag's default, or undefined where there is no flag.
  *
- * `ageMs` is how long ago the control plane was last heard. Once it reaches a flag's lease, that flag
- * serves its default variant with reason STALE.
+ * `ageMs` is how long ago the control plane was last heard. Once it reaches a flag's lease, that flag serves its
+ * default variant, with reason STALE where it would have served another or a share would have decided.
  */
 export function evaluate(
   compiled: CompiledRuleset | undefined,

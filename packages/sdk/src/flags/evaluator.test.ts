@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Clock } from '../core/clock.ts';
 import { ManualClock } from '../core/manual-clock.ts';
 import { Evaluator } from './evaluator.ts';
 import type { EvaluationContext, Ruleset } from './ruleset.ts';
@@ -191,6 +192,52 @@ test('a caller cannot change what the next caller gets', () => {
   expect(() => (result.variant = 'x')).toThrow(TypeError);
   expect(() => (result.value.model = 'x')).toThrow(TypeError);
   expect(evaluator.value('transcriber', bob, null)).toEqual({ model: 'streaming' });
+});
+
+test('whatever the share, a lease that is over leaves no decision to it: all are STALE, nobody only in part', () => {
+  const slices = fc
+    .uniqueArray(fc.nat(100_000), { minLength: 2, maxLength: 8 })
+    .map((ends) => ends.toSorted((a, b) => a - b))
+    .chain((ends) =>
+      fc
+        .array(fc.constantFrom('candidate', 'control'), { minLength: 7, maxLength: 7 })
+        .map((variants) =>
+          ends.slice(1).map((end, at) => ({ variant: variants[at] ?? 'control', start: ends[at] ?? 0, end })),
+        ),
+    );
+  fc.assert(
+    fc.property(fc.nat(100_000), slices, fc.string(), fc.integer({ min: 1, max: 600_000 }), (...drawn) => {
+      const [share, ranges, targetingKey, leaseMs] = drawn;
+      const rules = [{ id: 'canary', serve: { share, slices: ranges } }];
+      const clock = new ManualClock();
+      const evaluator = new Evaluator({ clock, ruleset: canary(0, 1, { rules, leaseMs }) });
+      const unleased = new Evaluator({ clock, ruleset: canary(0, 1, { rules }) });
+      const decided = unleased.evaluate('transcriber', { targetingKey });
+      evaluator.heard();
+      clock.advance(leaseMs - 1);
+      expect(evaluator.evaluate('transcriber', { targetingKey })).toEqual(decided);
+      clock.advance(1);
+      const over = evaluator.evaluate('transcriber', { targetingKey });
+      const isDecided = decided.reason === 'SPLIT';
+      expect(over).toMatchObject({ variant: 'control', reason: isDecided ? 'STALE' : decided.reason });
+      expect(evaluator.value('transcriber', { targetingKey }, null)).toBe('legacy');
+      expect(unleased.evaluate('transcriber', { targetingKey })).toEqual(decided);
+    }),
+  );
+});
+
+test('the value of the default asks no clock, whose lease it does not need', () => {
+  let readings = 0;
+  const read = (): number => {
+    readings++;
+    return 0;
+  };
+  const clock: Clock = { nowMs: read, monotonicMs: read, after: () => () => {} };
+  const evaluator = new Evaluator({ clock, ruleset: canary(0, 1, { leaseMs: 60_000 }) });
+  expect(evaluator.value('transcriber', bob, null)).toBe('legacy');
+  expect(readings).toBe(0);
+  expect(evaluator.evaluate('transcriber', bob).reason).toBe('STALE');
+  expect(readings).toBeGreaterThan(0);
 });
 
 const condition = {

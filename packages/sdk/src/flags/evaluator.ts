@@ -4,7 +4,6 @@ import type { Json } from '../core/json.ts';
 import { compileRuleset, type CompiledRuleset } from './compile.ts';
 import { decide, noRevision } from './evaluate.ts';
 import { explainDecision } from './explain.ts';
-import type { Outcome } from './outcome.ts';
 import type { EvaluationContext, EvaluationResult, Ruleset } from './ruleset.ts';
 import { validateRuleset } from './validate.ts';
 
@@ -84,21 +83,19 @@ export class Evaluator {
   /** Decides a flag for a context. Never throws; see `evaluate` for what the result says. */
   evaluate(flag: string, context?: EvaluationContext): EvaluationResult {
     const outcome = decide(this.#compiled, flag, context);
-    return this.#isInForce(outcome) ? outcome.result : outcome.over;
+    return this.#isHeardWithin(outcome.leaseMs) ? outcome.result : outcome.over;
   }
 
   /** Only the value; `fallback` when there is no such flag or no ruleset yet. */
   value(flag: string, context: EvaluationContext | undefined, fallback: Json): Json {
     const outcome = decide(this.#compiled, flag, context);
-    const value = this.#isInForce(outcome) ? outcome.value : outcome.over.value;
+    const value = this.#isHeardWithin(outcome.valueLeaseMs) ? outcome.value : outcome.over.value;
     return value === undefined ? fallback : value;
   }
 
-  #isInForce({ leaseMs }: Outcome): boolean {
-    return leaseMs === Infinity || this.#isHeardWithin(leaseMs);
-  }
-
+  /** Without a lease nothing is read: a clock costs as much as the decision. */
   #isHeardWithin(durationMs: number): boolean {
+    if (durationMs === Infinity) return true;
     const wallMs = this.#clock.nowMs();
     const passedMs = wallMs - this.#reading.wallMs;
     if (passedMs < 0 || passedMs >= readingMs || this.#readingsLeft-- <= 0)

@@ -66,6 +66,20 @@ test.each([
     ],
   ],
   [
+    'a share that gives the default, and a lease that is over',
+    { targetingKey: 'user-3' },
+    60_000,
+    [
+      'Flag "t" at revision 7, default "off".',
+      'No override for "user-3".',
+      'Rule "internal" does not match: not in audience "staff" (email is missing, which does not satisfy endsWith "@acme.com" and role is missing, which does not satisfy in ["a", "b", "c", "d", "e", and 2 more]).',
+      'Rule "canary" matches: everybody.',
+      'It serves a share of 40 % by "targetingKey": "user-3" has bucket 67229, outside [0, 40000).',
+      'The control plane was not heard for 1m, the lease of "t": until it is, everybody gets the default "off", whatever the share says.',
+      'Decision: "off" (STALE).',
+    ],
+  ],
+  [
     'an audience that matches',
     { email: 'a@acme.com', country: 'CH' },
     0,

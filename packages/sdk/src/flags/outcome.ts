@@ -10,15 +10,18 @@ export interface Outcome {
   /** The value of `result`, at hand: callers that want no more read one object. All outcomes have one shape. */
   readonly value: Json | undefined;
   readonly result: EvaluationResult;
-  /** Infinity where no lease applies: the default variant, and flags without a lease. */
+  /** How long `result` holds without the control plane. Infinity: no lease applies. */
   readonly leaseMs: number;
+  /** The same of `value` alone: Infinity also where it is the default's, so that nobody reads a clock for it. */
+  readonly valueLeaseMs: number;
   /** What is answered once the lease is over. */
   readonly over: EvaluationResult;
 }
 
 /** An outcome that no lease can end. */
 export function lasting(result: EvaluationResult): Outcome {
-  return Object.freeze({ value: result.value, result, leaseMs: Infinity, over: result });
+  const { value } = result;
+  return Object.freeze({ value, result, leaseMs: Infinity, valueLeaseMs: Infinity, over: result });
 }
 
 /** The `rule` of a decision that an override made. No rule of a ruleset may begin with `@`. */
@@ -36,14 +39,22 @@ export class Outcomes {
     this.#revision = revision;
   }
 
-  /** Serves `variant`, under the flag's lease when it is not the default. */
+  /**
+   * Serves `variant`, under the flag's lease when it is not the default. A share's default has the lease too, though its
+   * variant stays: once nobody can get anything else, no coin decided, and who counts sessions must know.
+   */
   serve(variant: string, reason: Reason, rule?: string): Outcome {
     const result = this.#result(variant, reason, rule);
     const { leaseMs, defaultVariant } = this.#flag;
-    if (leaseMs === undefined || variant === defaultVariant) return lasting(result);
-    const why = `The control plane was not heard for ${formatDurationMs(leaseMs)}, the lease of "${this.#name}": "${variant}" is not served until it is, the default "${defaultVariant}" is.`;
-    const over = this.#result(defaultVariant, 'STALE', rule, { errorMessage: why });
-    return Object.freeze({ value: result.value, result, leaseMs, over });
+    const isDefault = variant === defaultVariant;
+    if (leaseMs === undefined || (isDefault && reason !== 'SPLIT')) return lasting(result);
+    const unheard = `The control plane was not heard for ${formatDurationMs(leaseMs)}, the lease of "${this.#name}":`;
+    const errorMessage = isDefault
+      ? `${unheard} until it is, everybody gets the default "${defaultVariant}", whatever the share says.`
+      : `${unheard} "${variant}" is not served until it is, the default "${defaultVariant}" is.`;
+    const over = this.#result(defaultVariant, 'STALE', rule, { errorMessage });
+    const valueLeaseMs = isDefault ? Infinity : leaseMs;
+    return Object.freeze({ value: result.value, result, leaseMs, valueLeaseMs, over });
   }
 
   /** Serves the default variant because something failed. */

@@ -29,7 +29,7 @@ export interface Flag {
   readonly overrides?: Readonly<Record<string, string>>;
   /** In order; the first whose condition matches decides. */
   readonly rules: readonly Rule[];
-  /** A served non-default variant is valid only this long after the control plane was last heard. */
+  /** A served non-default variant, and a share's decision, is valid only this long after the control plane was last heard. */
   readonly leaseMs?: number;
   /** The rollout that owns this flag, copied into every decision. */
   readonly rollout?: RolloutStamp;
@@ -147,8 +147,8 @@ export interface EvaluationContext {
 
 /**
  * OpenFeature's reasons. TARGETING_MATCH: a rule or an override named the variant. SPLIT: a share did, also
- * for those outside it. DEFAULT: no rule matched; STATIC: there are none. STALE: the lease is over. ERROR:
- * `errorCode` says what failed.
+ * for those outside it. DEFAULT: no rule matched; STATIC: there are none. STALE: the lease is over, and the default
+ * served to all who would get another variant and to all whom a share would decide. ERROR: `errorCode` says what failed.
  */
 export type Reason = 'STATIC' | 'DEFAULT' | 'TARGETING_MATCH' | 'SPLIT' | 'DISABLED' | 'STALE' | 'ERROR';
 
