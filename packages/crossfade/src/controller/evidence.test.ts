@@ -1,8 +1,6 @@
 import { expect, it } from 'vitest';
 import { silentLog } from '@crossfade/sdk/core/log';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
-import { leaseGapMs } from '../analysis/sequential/observed-time.ts';
-import { exposureLeaseMs } from '../rollout/lease.ts';
 import { createMemoryRolloutStore } from '../store/memory/events.ts';
 import { createMemorySessionStore } from '../store/memory/sessions.ts';
 import { EvidenceReader } from './evidence.ts';
@@ -13,11 +11,9 @@ import { RolloutManager } from './rollout-manager.ts';
 const by = { actor: 'ana', reason: 'a restored backup' };
 const { name } = planDocument;
 
-/** In seconds after an origin; the silence as it is. */
+/** Gaps in seconds after an origin. */
 function inSeconds({ evidence }: Reading, originMs: number) {
-  return evidence.observed.gaps.map(([fromMs, toMs, silentMs = NaN]) =>
-    [fromMs - originMs, toMs - originMs, silentMs].map((ms) => ms / 1_000),
-  );
+  return evidence.observed.gaps.map((gap) => gap.map((ms) => (ms - originMs) / 1_000));
 }
 
 async function running(clock: ManualClock): Promise<RolloutManager> {
@@ -27,10 +23,6 @@ async function running(clock: ManualClock): Promise<RolloutManager> {
   await manager.waiveAcceptance(name, by);
   return manager;
 }
-
-it('knows how long a lease is', () => {
-  expect(leaseGapMs).toBe(exposureLeaseMs);
-});
 
 it('reads on before the first gateway is heard, and takes that time for no gap; afterwards silence is one', async () => {
   const clock = new ManualClock();
@@ -53,7 +45,7 @@ it('reads on before the first gateway is heard, and takes that time for no gap; 
   expect(await look()).toMatchObject({ isComplete: false, unheardSinceMs: heardAtMs });
 });
 
-it('measures a silence without the time that reports need after it, and from its own beginning', async () => {
+it('gives reports as long as a silence took, at most a minute, and no gap twice', async () => {
   const clock = new ManualClock();
   const originMs = clock.nowMs();
   const manager = await running(clock);
@@ -66,14 +58,13 @@ it('measures a silence without the time that reports need after it, and from its
     return inSeconds(reading, originMs);
   };
   await gapsAt(0);
-  // A restart of half a minute ends no lease, though a minute of reports is late.
-  const first = [0, 62, 31];
+  const first = [0, 62];
   expect(await gapsAt(31)).toEqual([first]);
   // Known after a crash that comes at once, and no longer than it was.
   reader = new EvidenceReader(sessions, options);
   expect(await gapsAt(32)).toEqual([first]);
   await gapsAt(35);
-  expect(await gapsAt(100)).toEqual([first, [62, 160, 65]]);
+  expect(await gapsAt(100)).toEqual([first, [62, 160]]);
 });
 
 it('takes a look that is a little late for no gap, though the answer before it was some seconds old', async () => {
@@ -102,7 +93,24 @@ it('takes a look that is a little late for no gap, though the answer before it w
   await lookAt(32, 5);
   // A silence is one from where it began, though a look lies in it.
   expect(await lookAt(38, 11)).toEqual({ gaps: [], isHeard: false });
-  expect(await lookAt(39, 0)).toEqual({ gaps: [[27, 51, 12]], isHeard: true });
+  expect(await lookAt(39, 0)).toEqual({ gaps: [[27, 51]], isHeard: true });
+});
+
+it('reads on from the gaps that an older program kept, each with a third number', async () => {
+  const clock = new ManualClock();
+  const originMs = clock.nowMs();
+  const manager = await running(clock);
+  const sessions = createMemorySessionStore();
+  const gaps = [[originMs, originMs + 62_000, 31_000]];
+  const look = { schema: 'crossfade.look/1', lookedAtMs: originMs, heardAtMs: originMs, gaps };
+  await sessions.saveSnapshot(`look:${name}`, JSON.stringify(look));
+  clock.advance(100_000);
+  const reader = new EvidenceReader(sessions, { gapMs: 10_000, gatewaySilentMs: () => 0 });
+  const reading = await reader.read(manager.state(name), manager.state(name).budget!, clock.nowMs());
+  expect(inSeconds(reading, originMs)).toEqual([
+    [0, 62],
+    [62, 160],
+  ]);
 });
 
 it('reads on past reports of an epoch that the rollout has not reached, says so once, and counts them as unknown', async () => {

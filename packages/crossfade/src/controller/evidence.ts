@@ -152,8 +152,7 @@ export class EvidenceReader implements MetricSource {
     // How late the look is, and not since when nobody was heard before it: those seconds are no silence.
     if (nowMs - (kept.lookedAtMs ?? nowMs) <= this.#gapMs) return;
     const fromMs = kept.heardAtMs ?? nowMs;
-    const silentMs = nowMs - fromMs;
-    kept.reading.evidence.observed.miss(fromMs, nowMs + Math.min(silentMs, deliveryMsMax), silentMs);
+    kept.reading.evidence.observed.miss(fromMs, nowMs + Math.min(nowMs - fromMs, deliveryMsMax));
     // With the gap, so that a restart does not find it once more and longer.
     kept.lookedAtMs = nowMs;
     kept.heardAtMs = heardAtMs;

@@ -1,11 +1,5 @@
-/**
- * A stretch of wall time in which nobody looked, or nobody was heard, and reports were still on their way; and how long the
- * silence itself was. Absent where an older program wrote it: all of the stretch.
- */
-export type Gap = readonly [fromMs: number, toMs: number, silentMs?: number];
-
-/** A silence longer than an exposure lease outlasts it: who would get the candidate is served control by then. */
-export const leaseGapMs = 60_000;
+/** A stretch of wall time in which nobody looked, or nobody was heard, and reports were still on their way. */
+export type Gap = readonly [fromMs: number, toMs: number];
 
 /** Gaps that are remembered: one a day for years. The oldest go first, when their sessions have long matured. */
 const gapsMax = 1_000;
@@ -22,26 +16,15 @@ export class ObservedTime {
     return this.#gaps;
   }
 
-  /** Goes on with what was remembered. */
+  /** Goes on with what was remembered. An older program kept a third number of each, which nobody asks for. */
   restore(gaps: readonly Gap[]): void {
-    this.#gaps = [...gaps];
+    this.#gaps = gaps.map(([fromMs, toMs]) => [fromMs, toMs]);
   }
 
-  /** Nothing counts between two moments. What lies before the end of the last gap is known already; the silence is not. */
-  miss(fromMs: number, toMs: number, silentMs = toMs - fromMs): void {
+  /** Nothing counts between two moments. What lies before the end of the last gap is known already. */
+  miss(fromMs: number, toMs: number): void {
     const from = Math.max(fromMs, this.#gaps.at(-1)?.[1] ?? fromMs);
-    if (toMs > from) this.#gaps = [...this.#gaps, [from, toMs, silentMs] as const].slice(-gapsMax);
-  }
-
-  /**
-   * Whether a session began in a gap whose silence outlasted the leases, by the time of its start and of its report. Control
-   * goes on there and the candidate gets nobody. One that was reported before the gap began has a clock that is ahead.
-   */
-  isOneSided(startedAtMs: number, receivedAtMs: number): boolean {
-    return this.#gaps.some(
-      ([fromMs, toMs, silentMs = toMs - fromMs]) =>
-        silentMs > leaseGapMs && startedAtMs >= fromMs && startedAtMs < toMs && receivedAtMs >= fromMs,
-    );
+    if (toMs > from) this.#gaps = [...this.#gaps, [from, toMs] as const].slice(-gapsMax);
   }
 
   /** The moment since which `ms` of observed time had passed at `atMs`. */

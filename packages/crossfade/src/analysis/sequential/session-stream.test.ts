@@ -104,6 +104,7 @@ describe('sessions on their way into the sums', () => {
 
     expect(sessions.report(assigned(1, 0, { reason: 'TARGETING_MATCH' }), clean)).toBe('not-random');
     expect(sessions.announce(assigned(2, 0, { reason: 'STATIC' }))).toBe('not-random');
+    expect(sessions.announce(assigned(4, 0, { reason: 'STALE', arm: 'control' }))).toBe('not-random');
     expect(sessions.report(assigned(3, 0, { reason: 'TARGETING_MATCH', epoch: 2 }), clean)).toBe('taken');
   });
 
@@ -138,44 +139,6 @@ describe('sessions on their way into the sums', () => {
     sessions.advance(55 * minuteMs);
     expect(sessions.pending).toBe(0);
     expect([cell(sessions, 'n'), cell(sessions, 'sumY')]).toEqual([3, 1]);
-  });
-
-  test('that began while every lease was over are no part of a comparison: a share served control alone', () => {
-    const observed = new ObservedTime();
-    const sessions = new SessionStream(setups, 0, maturityMs, minuteMs, observed);
-    sessions.openEpoch({ epoch: 1, share: 0.5 });
-    observed.miss(5 * minuteMs, 5.5 * minuteMs);
-    observed.miss(10 * minuteMs, 50 * minuteMs);
-    const announced = (id: number, minute: number, receivedMinute: number) =>
-      sessions.announce(assigned(id, minute), receivedMinute * minuteMs);
-
-    // Leases outlast a short gap.
-    expect(announced(1, 5, 6)).toBe('taken');
-    expect(announced(2, 9, 9.1)).toBe('taken');
-    // Reported before the gap began: its clock is ahead, and it goes on to be known.
-    expect(announced(3, 10, 9.9)).toBe('taken');
-    expect(sessions.report(assigned(3, 10), clean, 50 * minuteMs)).toBe('taken');
-    expect(announced(4, 30, 49.5)).toBe('not-random');
-    expect(sessions.report(assigned(4, 30), clean, 49.6 * minuteMs)).toBe('not-random');
-    expect(announced(5, 50, 50.1)).toBe('taken');
-  });
-
-  test('outlast the leases by the silence of a gap, not by the time that reports need after it', () => {
-    const observed = new ObservedTime();
-    // From an older program, which kept no silence: all of it counts.
-    observed.restore([[0, 2 * minuteMs]]);
-    observed.miss(5 * minuteMs, 6.8 * minuteMs, 0.9 * minuteMs);
-    // Began while the reports of the gap before were on their way.
-    observed.miss(6 * minuteMs, 7.2 * minuteMs, 1.1 * minuteMs);
-
-    const isOneSided = (minute: number) => observed.isOneSided(minute * minuteMs, 9 * minuteMs);
-    expect([1, 5, 6.7, 6.9, 7.2].map((minute) => isOneSided(minute))).toEqual([
-      true,
-      false,
-      false,
-      true,
-      false,
-    ]);
   });
 
   test('a clock that goes back changes nothing', () => {

@@ -37,10 +37,7 @@ export type Taken =
   | 'late'
   /** Its epoch was never opened. */
   | 'unknown-epoch'
-  /**
-   * An audience, an override or an expired lease put it on its side, where a coin should have, or it began while leases
-   * were over everywhere, when the coin served control alone: no comparison.
-   */
+  /** An audience, an override or an expired lease put it on its side, where a coin should have: no comparison. */
   | 'not-random'
   /** It claims to have begun long after it was reported: the clock that says so is wrong. */
   | 'ahead'
@@ -175,9 +172,6 @@ export class SessionStream {
       known.outcomes = outcomes;
       return 'taken';
     }
-    const { share } = epoch.info;
-    if (share !== null && receivedAtMs !== undefined && this.#observed.isOneSided(startedAtMs, receivedAtMs))
-      return 'not-random';
     if (this.#pendingCount >= pendingMax) return 'full';
     sessions.set(session.sessionId, { session, outcomes });
     this.#pendingCount += 1;
