@@ -1,3 +1,5 @@
+import { compileRuleset } from '@crossfade/sdk/flags/compile';
+import { evaluate } from '@crossfade/sdk/flags/evaluate';
 import { EvaluatorRegistry } from '../../packages/crossfade/src/controller/evaluator-registry.ts';
 import type { RolloutManager } from '../../packages/crossfade/src/controller/rollout-manager.ts';
 import { verdictRules } from '../../packages/crossfade/src/rollout/verdict.ts';
@@ -129,6 +131,21 @@ export const mutants: readonly Mutant[] = [
       const silent = Object.getOwnPropertyDescriptor(EvaluatorRegistry.prototype, 'gatewaySilentMs')!;
       Object.defineProperty(EvaluatorRegistry.prototype, 'gatewaySilentMs', { ...silent, get: () => 0 });
       return () => Object.defineProperty(EvaluatorRegistry.prototype, 'gatewaySilentMs', silent);
+    },
+  },
+  {
+    name: 'a share is said to have given control while leases are over',
+    world: { ...calm, durationMs: 7_200_000, bake: '10m', sessionEveryMs: 2_000, allCutOffEveryMs: 600_000 },
+    found: /was good, and was taken back/,
+    gateway: ({ evaluator }) => {
+      const decide = evaluator.evaluate.bind(evaluator);
+      evaluator.evaluate = (flag, context) => {
+        const result = decide(flag, context);
+        const { ruleset } = evaluator;
+        if (result.reason !== 'STALE' || ruleset === undefined) return result;
+        const heard = evaluate(compileRuleset(ruleset), flag, context);
+        return heard.variant === result.variant ? heard : result;
+      };
     },
   },
   {
