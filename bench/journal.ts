@@ -99,25 +99,46 @@ interface Paced {
   readonly sessions: number;
   readonly frameMs: number;
   readonly cpuUsPerSessionSecond: number;
+  /** The same when each session has a final every two seconds that a client waits for. */
+  readonly cpuUsWithFinals: number;
+  /** From a final's note to the moment it would survive SIGKILL. */
+  readonly writtenMsP50: number;
+  readonly writtenMsP99: number;
   readonly commitMsP50: number;
   readonly commitMsP99: number;
   readonly windowMsP50: number;
   readonly windowMsP99: number;
 }
 
-/** Sessions at the pace of real time; `withJournal` false measures the generator alone, to be taken off. */
+const finalEveryMs = 2_000;
+const finalNote = { kind: 'final', json: JSON.stringify({ text: 'a few words that somebody said' }) };
+
+/** Sessions at the pace of real time. `work`: the generator alone, to be taken off; with a journal; with finals too. */
 async function pacedCpuUs(
   sessions: number,
   frameMs: number,
   seconds: number,
-  withJournal: boolean,
-): Promise<{ cpuUs: number; commitMs: readonly number[]; windowMs: readonly number[] }> {
+  work: 'none' | 'audio' | 'finals',
+): Promise<{
+  cpuUs: number;
+  commitMs: readonly number[];
+  windowMs: readonly number[];
+  writtenMs: readonly number[];
+}> {
+  const withJournal = work !== 'none';
   return inFolder(async (folder) => {
     const journal = await openJournal({ folder, clock: systemClock });
     const ids = sessionIds(sessions);
     const frame = Buffer.alloc(frameMs * 32, 7);
     const samples = frame.length / 2;
     const windowMs: number[] = [];
+    const writtenMs: number[] = [];
+    const sayFinal = async (id: string): Promise<void> => {
+      const saidMs = now();
+      journal.appendNote(id, finalNote);
+      await journal.written();
+      writtenMs.push(now() - saidMs);
+    };
     /** When each frame number was appended, to know the age of what a commit covers. */
     const appendedAtMs: number[] = [];
     if (withJournal) {
@@ -143,8 +164,11 @@ async function pacedCpuUs(
         if (waitMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, waitMs));
         if (part === 0) appendedAtMs[number] = now();
         for (let index = part; index < ids.length; index += 5) {
-          if (withJournal) journal.appendAudio(ids[index] ?? '', number * samples, frame);
+          const id = ids[index] ?? '';
+          if (withJournal) journal.appendAudio(id, number * samples, frame);
           else sink += frame.length;
+          const isDue = (number * frameMs + index * 37) % finalEveryMs < frameMs;
+          if (work === 'finals' && isDue) void sayFinal(id);
         }
       }
     }
@@ -152,17 +176,23 @@ async function pacedCpuUs(
     const { user, system } = process.cpuUsage(cpu);
     const { commitMs } = journal.health();
     await journal.close();
-    return { cpuUs: sink < 0 ? 0 : user + system, commitMs, windowMs };
+    return { cpuUs: sink < 0 ? 0 : user + system, commitMs, windowMs, writtenMs };
   });
 }
 
 async function paced(sessions: number, frameMs: number, seconds: number): Promise<Paced> {
-  const alone = await pacedCpuUs(sessions, frameMs, seconds, false);
-  const full = await pacedCpuUs(sessions, frameMs, seconds, true);
+  const alone = await pacedCpuUs(sessions, frameMs, seconds, 'none');
+  const full = await pacedCpuUs(sessions, frameMs, seconds, 'audio');
+  const spoken = await pacedCpuUs(sessions, frameMs, seconds, 'finals');
+  const perSessionSecond = ({ cpuUs }: { readonly cpuUs: number }): number =>
+    round((cpuUs - alone.cpuUs) / sessions / seconds, 1);
   return {
     sessions,
     frameMs,
-    cpuUsPerSessionSecond: round((full.cpuUs - alone.cpuUs) / sessions / seconds, 1),
+    cpuUsPerSessionSecond: perSessionSecond(full),
+    cpuUsWithFinals: perSessionSecond(spoken),
+    writtenMsP50: round(quantile(spoken.writtenMs, 0.5)),
+    writtenMsP99: round(quantile(spoken.writtenMs, 0.99)),
     commitMsP50: round(quantile(full.commitMs, 0.5)),
     commitMsP99: round(quantile(full.commitMs, 0.99)),
     windowMsP50: round(quantile(full.windowMs, 0.5), 0),
