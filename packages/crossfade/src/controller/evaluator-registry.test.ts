@@ -15,7 +15,8 @@ describe('EvaluatorRegistry', () => {
     registry.connected('gateway-2', 'gateway');
     registry.connected('app-1', 'sdk')();
 
-    expect(registry.witnesses()).toEqual({ evaluators: ['gateway-2', 'app-1'], gateways: ['gateway-2'] });
+    const witnesses = { evaluators: ['gateway-2', 'app-1'], gateways: ['gateway-2'] };
+    expect(registry.witnesses()).toEqual({ ...witnesses, mayLackWitnesses: false });
   });
 
   it('hears a gateway when it answers or reports, not because its stream is open, and any one is enough', () => {

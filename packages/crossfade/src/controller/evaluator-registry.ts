@@ -56,12 +56,12 @@ export class EvaluatorRegistry {
   readonly #entries = new Map<string, Entry>();
   /** When a gateway said something last, monotonic; null: none did in this life. */
   #gatewaySaidAtMs: number | null = null;
-  readonly #startedAt: { readonly wallMs: number; readonly monotonicMs: number };
+  readonly #startedAtMs: number;
 
   constructor(options: { readonly clock: Clock; readonly leaseMs: number }) {
     this.#clock = options.clock;
     this.#leaseMs = options.leaseMs;
-    this.#startedAt = { wallMs: this.#clock.nowMs(), monotonicMs: this.#clock.monotonicMs() };
+    this.#startedAtMs = this.#clock.monotonicMs();
   }
 
   /** An evaluator opened a stream; the answer ends it, and calling that twice does nothing. */
@@ -116,13 +116,9 @@ export class EvaluatorRegistry {
     }));
   }
 
-  /**
-   * Whether witnesses called at `atMs` (wall time) may lack somebody who only has to come back: just after a start.
-   */
-  mayLackWitnesses(atMs: number): boolean {
-    return (
-      atMs >= this.#startedAt.wallMs && this.#clock.monotonicMs() - this.#startedAt.monotonicMs < warmUpMs
-    );
+  /** It was started a moment ago: who listens may lack somebody who only has to come back. */
+  get isWarmingUp(): boolean {
+    return this.#clock.monotonicMs() - this.#startedAtMs < warmUpMs;
   }
 
   /** Those that may still serve a candidate: heard within their lease, gateways apart because they answer drains. */
@@ -131,6 +127,7 @@ export class EvaluatorRegistry {
     return {
       evaluators: alive.map(({ id }) => id),
       gateways: alive.filter(({ role }) => role === 'gateway').map(({ id }) => id),
+      mayLackWitnesses: this.isWarmingUp,
     };
   }
 

@@ -178,6 +178,8 @@ describe('the control loop', () => {
     const clock = new ManualClock();
     const store = createMemoryRolloutStore();
     const before = await openWorld({ store, clock, loop: { tickMs: 1_000 } });
+    // Everybody has come back by then.
+    clock.advance(15_000);
     await before.manager.rollback(name, by);
 
     clock.advance(1_000);

@@ -193,6 +193,37 @@ describe('a rollback of a controller that is killed', () => {
     return manager;
   }
 
+  it('before its gateways came back to it waits for them in the next one too', async () => {
+    const store = await openSqliteRolloutStore({ file: join(folder, 'rollouts.sqlite') });
+    const clock = new ManualClock();
+    const open = async () => {
+      const evaluators = new EvaluatorRegistry({ clock, leaseMs: 60_000 });
+      const witnesses = () => evaluators.witnesses();
+      return { evaluators, manager: await RolloutManager.open({ store, clock, witnesses }) };
+    };
+    const first = await open();
+    await bring(first.manager, 'rolling-back');
+    clock.advance(1_000);
+    const { manager, evaluators } = await open();
+    await settleRollbacks(manager, evaluators);
+    expect(manager.ruleset().drains).toMatchObject([{ rollout: name }]);
+
+    evaluators.connected('gateway-1', 'gateway');
+    evaluators.acknowledged('gateway-1', manager.ruleset().revision);
+    await settleRollbacks(manager, evaluators);
+    const sessions = [{ sessionId: 's1', outcome: 'migrated', samplesLost: 0 }] as const;
+    const actor = { kind: 'automatic', name: 'gateway-1' } as const;
+    const report = { type: 'drain-report', gateway: 'gateway-1', sessions, done: true } as const;
+    await manager.tell(name, { ...report, actor, reason: 'moved' });
+    clock.advance(15_000);
+    await settleRollbacks(manager, evaluators);
+    expect(manager.status(name)).toMatchObject({
+      state: 'rolled-back',
+      receipt: { sessions: [{ sessionId: 's1' }], unacknowledged: [], unreported: [] },
+    });
+    await store.close();
+  });
+
   it.each(['before', 'after'] as const)('%s any call of its store comes to the same end', async (moment) => {
     for (let killAt = 1; ; killAt++) {
       const store = await openSqliteRolloutStore({ file: join(folder, `${moment}-${killAt}.sqlite`) });

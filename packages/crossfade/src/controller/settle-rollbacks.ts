@@ -22,8 +22,9 @@ export async function settleRollbacks(
       const reason = 'serves a ruleset without the candidate';
       await manager.tell(name, { type: 'acknowledge', evaluator: id, revision, actor: controlPlane, reason });
     }
-    // Begun before the evaluators came back after a start: a gateway with open sessions may not be known yet.
-    if (evaluators?.mayLackWitnesses(rollback.startedAtMs) === true) continue;
+    // Begun before the evaluators came back after a start: a gateway with open sessions may not be known yet. It comes
+    // back to this process, whichever process the rollback began in.
+    if (rollback.mayLackWitnesses === true && evaluators?.isWarmingUp === true) continue;
     try {
       await manager.tell(name, {
         type: 'finish-rollback',

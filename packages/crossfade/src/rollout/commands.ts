@@ -88,6 +88,8 @@ export interface Witnesses {
   readonly evaluators?: readonly string[];
   /** Gateways whose report of open sessions is awaited. */
   readonly gateways?: readonly string[];
+  /** The control plane started a moment ago: somebody who only has to come back may not be among them. */
+  readonly mayLackWitnesses?: boolean;
 }
 
 export interface DrainedSession {

@@ -126,6 +126,7 @@ const bodies = {
     judgement: judgement.nullable(),
     evaluators: texts,
     gateways: texts,
+    mayLackWitnesses: z.boolean().optional(),
   },
   'drain-escalated': { drainId: text, policy: drain },
   'admission-stopped': { evaluator: text, revision: number },

@@ -73,6 +73,8 @@ export type EventBody =
       readonly judgement: Judgement | null;
       readonly evaluators: readonly string[];
       readonly gateways: readonly string[];
+      /** Somebody who runs may not be among these; absent: all are. */
+      readonly mayLackWitnesses?: boolean;
     }
   | { readonly type: 'drain-escalated'; readonly drainId: string; readonly policy: DrainPolicy }
   | { readonly type: 'admission-stopped'; readonly evaluator: string; readonly revision: number }

@@ -232,6 +232,7 @@ function rollbackStarted(state: RolloutState, event: EventOf<'rollback-started'>
       finishedAtMs: null,
       evaluators: Object.fromEntries(event.evaluators.map((id) => [id, null])),
       gateways: Object.fromEntries(event.gateways.map((id) => [id, false])),
+      ...(event.mayLackWitnesses === true ? { mayLackWitnesses: true } : {}),
       sessions: {},
     },
   };

@@ -32,6 +32,7 @@ export function startRollback(draft: DecisionDraft, cause: RollbackCause): void 
       judgement,
       evaluators: [...new Set(witnesses.evaluators)],
       gateways: [...new Set(witnesses.gateways)],
+      ...(witnesses.mayLackWitnesses === true ? { mayLackWitnesses: true } : {}),
     },
     reason,
   );

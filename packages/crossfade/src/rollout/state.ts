@@ -149,6 +149,8 @@ export interface Rollback {
   readonly evaluators: Readonly<Record<string, Acknowledgement | null>>;
   /** Gateway to whether it has said that none of its sessions is open any more. */
   readonly gateways: Readonly<Record<string, boolean>>;
+  /** It began so soon after a start that somebody who runs may not have been known; absent: everybody was. */
+  readonly mayLackWitnesses?: boolean;
   readonly sessions: Readonly<Record<string, RolledBackSession>>;
 }
 
