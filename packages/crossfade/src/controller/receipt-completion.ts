@@ -65,10 +65,11 @@ export class ReceiptCompletion {
   }
 }
 
-function endOf({ sessionId, drain, user }: SessionRecord): DrainedSession {
+/** What became of a session, as far as its record says. */
+export function endOf({ sessionId, drain, user }: SessionRecord): DrainedSession {
   return {
     sessionId,
-    outcome: drain?.outcome ?? 'finished',
+    outcome: drain?.outcome ?? (user.rescuedBy === null ? 'finished' : 'rescued'),
     ended: true,
     samplesLost: Math.max(0, user.samplesOffered - user.samplesCovered),
     duplicateEntries: user.duplicateEntries,

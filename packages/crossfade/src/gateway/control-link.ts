@@ -82,8 +82,10 @@ export class ControlLink {
     this.#log = options.log ?? (() => {});
     const random = options.random ?? systemRandom;
     this.#transport = new LinkTransport({ url, token, clock, random, timing, fetch: options.fetch ?? fetch });
-    this.#records = new LinkRecords(this.#transport, options.sessions, this.#log, timing.pushIntervalMs);
-    this.#signals = new LinkSignals(this.#transport, this.#log, timing.pushIntervalMs);
+    const { pushIntervalMs } = timing;
+    const { sessions } = options;
+    this.#records = new LinkRecords(this.#transport, gatewayId, sessions, this.#log, pushIntervalMs);
+    this.#signals = new LinkSignals(this.#transport, this.#log, pushIntervalMs);
     this.#drains = new LinkDrains(this.#transport, gatewayId, this.#log);
   }
 

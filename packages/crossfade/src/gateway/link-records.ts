@@ -15,14 +15,22 @@ const batchMaxChars = 8 * 1024 * 1024;
  */
 export class LinkRecords {
   readonly #transport: LinkTransport;
+  readonly #gatewayId: string;
   readonly #sessions: SessionStore;
   readonly #log: LinkLog;
   readonly #intervalMs: number;
   #wake: () => void = () => {};
   #refused = 0;
 
-  constructor(transport: LinkTransport, sessions: SessionStore, log: LinkLog, intervalMs: number) {
+  constructor(
+    transport: LinkTransport,
+    gatewayId: string,
+    sessions: SessionStore,
+    log: LinkLog,
+    intervalMs: number,
+  ) {
     this.#transport = transport;
+    this.#gatewayId = gatewayId;
     this.#sessions = sessions;
     this.#log = log;
     this.#intervalMs = intervalMs;
@@ -78,7 +86,8 @@ export class LinkRecords {
     const last = stored[texts.length - 1];
     if (last === undefined) return false;
     try {
-      await this.#transport.post('/v1/session-records', `{"records":[${texts.join(',')}]}`);
+      const body = `{"gateway":${JSON.stringify(this.#gatewayId)},"records":[${texts.join(',')}]}`;
+      await this.#transport.post('/v1/session-records', body);
     } catch (error) {
       if (texts.length > 1 || !isRefusedForGood(error)) throw error;
       this.#refused++;

@@ -10,6 +10,7 @@ import type { ProcessSamples } from '../controller/process-samples.ts';
 import type { TestNotices } from '../controller/test-notice.ts';
 import type { By, RolloutManager } from '../controller/rollout-manager.ts';
 import type { RolloutStatus } from '../controller/rollout-status.ts';
+import { takeUnreported } from '../controller/unreported-sessions.ts';
 import type { SessionStore } from '../store/store.ts';
 import * as wire from '../wire/control.ts';
 import { parseProcessSamples, type ProcessSamplesAnswer } from '../wire/process-samples.ts';
@@ -157,10 +158,12 @@ function addTelemetryRoutes(app: Hono, options: ControlAppOptions): void {
     return context.json({ received: signals.length, stored } satisfies wire.RecordsAnswer);
   });
   app.post('/v1/session-records', async (context) => {
-    const records = wire.parseRecords(await json(context, wire.bodyMaxBytes.records));
+    const { gateway, records } = wire.parseRecords(await json(context, wire.bodyMaxBytes.records));
     evaluators.reported();
     let stored = 0;
     for (const record of records) if (await sessions.saveSession(record, null, clock.nowMs())) stored++;
+    // All that came, not what was new: before the answer a kill may come between the two, and they come again.
+    if (gateway !== undefined) await takeUnreported(manager, gateway, records);
     return context.json({ received: records.length, stored } satisfies wire.RecordsAnswer);
   });
   app.post('/v1/process-samples', async (context) => {

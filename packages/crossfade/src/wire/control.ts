@@ -155,7 +155,11 @@ export const sessionRecordSchema = z.looseObject({
   }),
 });
 
-const recordsSchema = z.object({ records: z.array(sessionRecordSchema).max(recordBatchMax) });
+const recordsSchema = z.object({
+  /** Whose they are; gateways of an older version do not say. */
+  gateway: id.optional(),
+  records: z.array(sessionRecordSchema).max(recordBatchMax),
+});
 
 const signalSchema = z.looseObject({
   kind: z.enum(['started', 'early']),
@@ -254,15 +258,16 @@ export function parseMessage<T extends z.ZodType>(schema: T, value: unknown, wha
   });
 }
 
-/** The records of one batch, in order. */
-export function parseRecords(value: unknown): readonly SessionRecord[] {
-  const { records } = parseMessage(
-    recordsSchema,
-    value,
-    `{"records": [...]} with at most ${recordBatchMax} session records`,
-  );
+export interface RecordBatch {
+  readonly gateway?: string | undefined;
+  /** In order. */
+  readonly records: readonly SessionRecord[];
+}
+
+export function parseRecords(value: unknown): RecordBatch {
+  const what = `{"gateway": "...", "records": [...]} with at most ${recordBatchMax} session records`;
   // The schema checks every field the judge reads; loose objects carry the rest through unchanged.
-  return records as unknown as readonly SessionRecord[];
+  return parseMessage(recordsSchema, value, what) as unknown as RecordBatch;
 }
 
 /** The signals of one batch, in order. */
