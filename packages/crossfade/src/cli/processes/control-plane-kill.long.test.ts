@@ -4,18 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DatabaseSync } from '@photostructure/sqlite';
 import { hasCode } from '@crossfade/sdk/core/errors';
 import { below, type Random, seededRandom } from '@crossfade/sdk/core/random';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { noticesOf } from '../../controller/notices.ts';
 import { planDocument } from '../../controller/rollout.fixture.ts';
 import { eventOf } from '../../controller/read-event.ts';
 import { ControlClient } from '../../server/control-client.ts';
-import { openSqliteRolloutStore } from '../../store/sqlite/events.ts';
 import type { StoredEvent } from '../../store/store.ts';
 import { dataPaths } from '../data-folder.ts';
 import { toneSystem } from '../supervisor/system.fixture.ts';
+import { noticesWanted, storedRollouts } from './stored-rollouts.fixture.ts';
 
 const kills = Number(process.env['CROSSFADE_CONTROL_KILLS'] ?? 50);
 const seed = Number(process.env['CROSSFADE_SEED'] ?? 1);
@@ -83,21 +81,6 @@ async function steer(
   }
 }
 
-/** Everything in the store, and the ids of all notices that ever were to leave. */
-async function storeAfterKill(): Promise<{ events: readonly StoredEvent[]; notices: readonly string[] }> {
-  const file = dataPaths(dataDir).rollouts;
-  const store = await openSqliteRolloutStore({ file });
-  expect(await store.verify()).toBeNull();
-  const events: StoredEvent[] = [];
-  for (let page = await store.read(); page.length > 0; page = await store.read({ after: events.length }))
-    events.push(...page);
-  await store.close();
-  const database = new DatabaseSync(file);
-  const rows = database.prepare('SELECT id FROM outbox ORDER BY position').all() as { id: string }[];
-  database.close();
-  return { events, notices: rows.map(({ id }) => id) };
-}
-
 test(
   `a control plane that is killed ${kills} times loses no answered command and takes none twice (seed ${seed})`,
   { timeout: limitMs },
@@ -128,15 +111,12 @@ test(
         ),
       );
       expect((await gone)[1]).toBe('SIGKILL');
-      const { events, notices } = await storeAfterKill();
+      const { damage, events, notices } = await storedRollouts(dataPaths(dataDir).rollouts);
+      expect(damage).toBeNull();
       // What was there before is there as it was, and nothing stands between.
       expect(events.slice(0, known.length)).toEqual(known);
       expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, at) => at + 1));
-      const wanted = rollouts.flatMap((name) => {
-        const own = events.filter(({ stream }) => stream === name).map(eventOf);
-        return noticesOf(null, own).map(({ id }) => id);
-      });
-      expect(notices.toSorted()).toEqual(wanted.toSorted());
+      expect(notices).toEqual(noticesWanted(events));
       known = events;
     }
     const taken = new Map<string, number>();
