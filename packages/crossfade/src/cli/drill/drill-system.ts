@@ -41,10 +41,7 @@ export interface DrillSystemOptions {
 const stepMs = 3_600_000;
 /** Room for the journal of a whole phase, and little enough to be full in a moment. */
 const smallDiskMegabytes = 192;
-/**
- * The supervisor's own clock runs this much faster, so that it forgets a death within a second: otherwise the third
- * minute of a drill would be a crash loop, which is tried every 30 s, and the drill would measure that.
- */
+/** How much faster a clock is for a supervisor that forgets a death within a second. */
 const forgetFactor = 100;
 /** A pipeline that answers its supervisor nothing for so long is replaced. */
 const hangMs = 20_000;
@@ -105,7 +102,11 @@ function drillConfig(proxyPort: number): ReturnType<typeof parseSystemConfig> {
   return parseSystemConfig(JSON.stringify(config), 'the drill');
 }
 
-function forgetful(clock: Clock): Clock {
+/**
+ * The supervisor's own clock, so that it soon forgets a death: otherwise the third minute of one that kills would be a
+ * crash loop, which is tried every 30 s, and that would be measured.
+ */
+export function forgetful(clock: Clock): Clock {
   return {
     nowMs: () => clock.nowMs(),
     monotonicMs: () => clock.monotonicMs() * forgetFactor,
