@@ -7,8 +7,11 @@ import type { RolloutManager } from './rollout-manager.ts';
 
 const controlPlane: Actor = { kind: 'automatic', name: 'control plane' };
 
-/** Wait between two looks, ms: gateways say themselves how sessions ended, and this is for those that could not. */
-const betweenMs = 60_000;
+/**
+ * Wait between two looks, ms: gateways say themselves how sessions ended, and this is for those that could not. A receipt
+ * may be waiting for just these, and each look that finds something before its gateway says so is an event more.
+ */
+const betweenMs = 10_000;
 
 /** Records asked for in one look; the next one goes on behind them. */
 const lookupsMax = 500;
