@@ -23,7 +23,7 @@ describe('parseSystemConfig', () => {
     expect(parseSystemConfig(good, 'crossfade.yaml')).toMatchObject({
       flag: 'transcription',
       control: 'vendor',
-      gateway: { host: '127.0.0.1', port: 8_770 },
+      gateway: { host: '127.0.0.1', port: 8_770, keepAudio: '7d', keepSessions: '90d' },
       pipelines: [{ name: 'legacy', autostart: true }],
     });
   });
@@ -64,6 +64,11 @@ describe('parseSystemConfig', () => {
       'a text for a number',
       `${good}\ngateway: { port: many }`,
       /gateway\.port: expected a number, got "many"/,
+    ],
+    [
+      'a time to keep sessions that is none',
+      `${good}\ngateway: { keepSessions: forever }`,
+      /gateway\.keepSessions: expected a duration such as 7d, 48h or 90m/,
     ],
     [
       'a pipeline without a build',

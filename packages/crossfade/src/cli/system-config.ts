@@ -104,10 +104,12 @@ const systemConfigSchema = z
         /** High: behind a proxy everybody has one address. */
         connectionsPerAddressMax: z.int().min(1).max(1_000_000).default(4_000),
         connectsPerSecondMax: z.int().min(1).max(1_000_000).default(500),
-        /** Audio of sessions that are over is removed after this long; their transcripts and records stay. */
+        /** Audio of sessions that are over is removed after this long. */
         keepAudio: duration.default('7d'),
         /** And no more of it than this, the oldest first; absent: no limit but the time. */
         keepAudioMb: z.int().min(128).optional(),
+        /** Transcripts and records of sessions are removed this long after their end; as long as the control plane's copy. */
+        keepSessions: duration.default('90d'),
         /** Writes down how far the journal was synced, so that a test knows what a power cut would leave. */
         syncLog: z.boolean().default(false),
         /** A fault on purpose, to see that it is found. */

@@ -116,7 +116,7 @@ export class ControlLink {
       : Math.max(0, this.#options.clock.nowMs() - this.#cachedAtMs);
   }
 
-  /** Records that the control plane refused as malformed; they stay in the gateway's store. */
+  /** Records that the control plane refused as malformed; they stay in the gateway's store as long as others. */
   get refusedRecords(): number {
     return this.#records.refused;
   }

@@ -36,7 +36,7 @@ export class LinkRecords {
     this.#intervalMs = intervalMs;
   }
 
-  /** Records that the control plane refused as malformed; they stay in the gateway's store. */
+  /** Records that the control plane refused as malformed; they stay in the gateway's store as long as others. */
   get refused(): number {
     return this.#refused;
   }

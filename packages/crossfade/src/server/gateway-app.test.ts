@@ -10,6 +10,7 @@ const headers = { authorization: 'Token right' };
 const entry = { segmentId: 'g1', start: 0, end: 16_000, text: 'good morning', words: [], upstream: 'legacy' };
 
 let sessions: SessionStore;
+let withAudio: Set<string>;
 let erased: string[];
 let live: Partial<LiveView> | undefined;
 let app: ReturnType<typeof createGatewayApp>;
@@ -21,12 +22,13 @@ beforeEach(async () => {
     sampleRate: 16_000,
     entries: [entry],
   });
+  withAudio = new Set(['s1', 'forgotten']);
   erased = [];
   live = undefined;
   app = createGatewayApp({
     gateway: () => ({ live: () => live }) as unknown as Gateway,
     sessions,
-    eraseAudio: (id) => Promise.resolve(void erased.push(id)),
+    eraseAudio: async (id) => withAudio.has(id) && erased.push(id) > 0,
     keys: ['right'],
     log: silentLog,
     ruleset: () => ({ revision: 0, ageMs: 0 }),
@@ -46,6 +48,18 @@ test('an erased session has no audio and no words; its record stays, and erasing
   expect(erased).toEqual(['s1', 's1']);
   const { body } = await ask('GET', 's1');
   expect(body).toMatchObject({ state: 'erased', text: '', entries: [], record: { sessionId: 's1' } });
+});
+
+test('a session whose record was forgotten is unknown, and its audio can still be erased', async () => {
+  expect(await ask('GET', 'forgotten')).toMatchObject({ status: 404, body: { code: 'SESSION_UNKNOWN' } });
+  expect((await ask('DELETE', 'forgotten')).status).toBe(200);
+  expect(erased).toEqual(['forgotten']);
+});
+
+test('what was said is erased also when its audio is gone already', async () => {
+  withAudio.clear();
+  expect((await ask('DELETE', 's1')).status).toBe(200);
+  expect((await ask('GET', 's1')).body).toMatchObject({ state: 'erased', text: '' });
 });
 
 test('nothing is erased of a session that runs, that nobody knows, or without the key', async () => {

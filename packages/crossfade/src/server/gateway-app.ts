@@ -11,8 +11,8 @@ export interface GatewayAppOptions {
   /** The gateway is there once it has started; before that the answer is 503. */
   readonly gateway: () => Gateway | null;
   readonly sessions: SessionStore;
-  /** Erases the audio of a session that is over; nothing is there to erase when retention took it already. */
-  readonly eraseAudio: (sessionId: string) => Promise<void>;
+  /** Erases the audio of a session that is over. False: there is none, retention took it already. */
+  readonly eraseAudio: (sessionId: string) => Promise<boolean>;
   readonly keys: readonly string[];
   readonly log: Log;
   /** What the evaluator works with: revision and age of its ruleset. */
@@ -100,9 +100,11 @@ function addSessionRoutes(app: Hono, options: GatewayAppOptions): void {
         `Expected a session that is over, got one that is ${phase}. Let it end, then erase it.`,
       );
     }
-    if ((await options.sessions.record(sessionId)) === undefined) throw unknownSession(sessionId);
+    const record = await options.sessions.record(sessionId);
     // Audio first: when this ends half way, the transcript still says that there is something to erase.
-    await options.eraseAudio(sessionId);
+    const hadAudio = await options.eraseAudio(sessionId);
+    // The record may have been forgotten before the audio.
+    if (record === undefined && !hadAudio) throw unknownSession(sessionId);
     await options.sessions.eraseTranscript(sessionId);
     options.log.info({ sessionId }, 'session erased');
     return context.json({ sessionId, state: 'erased' });

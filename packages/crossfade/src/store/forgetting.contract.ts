@@ -86,18 +86,17 @@ export function describeForgetting(
       expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
     });
 
-    test('old records are dropped, a few at a time, of all rollouts but those named; transcripts stay', async () => {
+    test('old records are dropped, a few at a time, of all rollouts but those named', async () => {
       const store = await opened(openSessions());
-      const said = { sessionId: 'over-10', entries: [] } as unknown as StoredTranscript;
       for (const [id, rollout, receivedAtMs] of [
         ['kept-10', 'kept', 10],
         ['over-10', 'over', 10],
         ['none-10', undefined, 10],
-        ['over-never', 'later', undefined],
+        ['later-40', 'later', 40],
         ['over-20', 'over', 20],
         ['over-30', 'over', 30],
       ] as const) {
-        await store.saveSession(record(id, rollout), id === 'over-10' ? said : null, receivedAtMs);
+        await store.saveSession(record(id, rollout), null, receivedAtMs);
       }
       const before = await store.records();
       const left = async () => (await store.records()).map(({ record: { sessionId } }) => sessionId);
@@ -106,10 +105,8 @@ export function describeForgetting(
       expect(await store.dropRecords({ ...old, limit: 2 })).toBe(2);
       expect(await store.dropRecords({ ...old, limit: 2 })).toBe(1);
       expect(await store.dropRecords({ ...old, limit: 2 })).toBe(0);
-      expect(await left()).toEqual(['kept-10', 'over-never', 'over-30']);
+      expect(await left()).toEqual(['kept-10', 'later-40', 'over-30']);
       expect(await store.record('over-10')).toBeUndefined();
-      expect(await store.transcript('over-10')).toEqual(said);
-      expect(await store.eraseTranscript('over-10')).toBe(true);
 
       // Nothing is missed by a reader that stood behind what was dropped.
       expect(await store.dropRecords({ ...old, receivedBeforeMs: 31, limit: 2 })).toBe(1);
@@ -118,19 +115,56 @@ export function describeForgetting(
       expect(again.map(({ receivedAtMs }) => receivedAtMs)).toEqual([40]);
     });
 
-    test('records without the time they were received keep none that came after them', async () => {
-      const store = await opened(openSessions());
-      for (const id of ['never-1', 'never-2']) await store.saveSession(record(id, 'over'), null);
-      for (const id of ['none-1', 'none-2']) await store.saveSession(record(id), null);
-      for (const rollout of ['over', undefined])
-        for (const atMs of [10, 20, 30])
-          await store.saveSession(record(`${rollout}-${atMs}`, rollout), null, atMs);
+    test.each([[[]], [['kept']]])(
+      'records without the time they were received go by their end, and keep none that came after them: but %j',
+      async (exceptRollouts) => {
+        const store = await opened(openSessions());
+        for (const [id, rollout, endedAtMs] of [
+          ['late-1', 'over', 30],
+          ['late-2', undefined, 30],
+          ['early-1', 'over', 29],
+          ['early-2', undefined, 29],
+        ] as const)
+          await store.saveSession({ ...record(id, rollout), endedAtMs }, null);
+        for (const rollout of ['over', undefined])
+          for (const atMs of [10, 20, 30])
+            await store.saveSession(record(`${rollout}-${atMs}`, rollout), null, atMs);
 
-      const old = { exceptRollouts: [], receivedBeforeMs: 30, limit: 2 };
-      expect([await store.dropRecords(old), await store.dropRecords(old)]).toEqual([2, 2]);
-      expect(await store.dropRecords(old)).toBe(0);
-      const left = (await store.records()).map(({ record: { sessionId } }) => sessionId);
-      expect(left).toEqual(['never-1', 'never-2', 'none-1', 'none-2', 'over-30', 'undefined-30']);
+        const old = { exceptRollouts, receivedBeforeMs: 30, limit: 2 };
+        const dropped: number[] = [];
+        for (let turn = 0; turn < 4; turn++) dropped.push(await store.dropRecords(old));
+        expect(dropped).toEqual([2, 2, 2, 0]);
+        const left = (await store.records()).map(({ record: { sessionId } }) => sessionId);
+        expect(left).toEqual(['late-1', 'late-2', 'over-30', 'undefined-30']);
+      },
+    );
+
+    test('a record takes its transcript with it, and leaves what was counted of its user', async () => {
+      const store = await opened(openSessions());
+      for (const id of ['old', 'new']) {
+        const said: StoredTranscript = { sessionId: id, sampleRate: 16_000, entries: [] };
+        await store.saveSession({ ...record(id), endedAtMs: id === 'old' ? 10 : 30 }, said);
+      }
+      const { userHash } = record('old').assignment;
+      const usage = await store.usage(userHash, 40);
+      expect(usage.sessions30d).toBe(2);
+      expect(await store.dropRecords({ exceptRollouts: [], receivedBeforeMs: 30, limit: 10 })).toBe(1);
+      expect([await store.record('old'), await store.transcript('old')]).toEqual([undefined, undefined]);
+      expect(await store.transcript('new')).toMatchObject({ sessionId: 'new' });
+      expect(await store.usage(userHash, 40)).toEqual(usage);
+    });
+
+    test('what a reader has still to read stays, however old it is', async () => {
+      const store = await opened(openSessions());
+      for (const id of ['read', 'last read', 'unread']) await store.saveSession(record(id), null, 10);
+      const through = (await store.records())[1]!.sequence;
+      const old = { exceptRollouts: [], receivedBeforeMs: 30, limit: 10 };
+      expect(await store.dropRecords({ ...old, through: 0 })).toBe(0);
+      expect(await store.dropRecords({ ...old, through })).toBe(2);
+      expect(await store.dropRecords({ ...old, through })).toBe(0);
+      expect((await store.records({ after: through })).map((stored) => stored.record.sessionId)).toEqual([
+        'unread',
+      ]);
     });
   });
 }

@@ -132,6 +132,8 @@ export interface DropOptions {
   readonly exceptRollouts: readonly string[];
   readonly receivedBeforeMs: number;
   readonly limit: number;
+  /** Only what stands up to this sequence: what comes after it has still to be read. Absent: all. */
+  readonly through?: number;
 }
 
 /** Where sessions end up: transcripts and their records. Used by the gateway, and by the controller for the judge. */
@@ -174,8 +176,8 @@ export interface SessionStore {
    */
   dropSignals(options: DropOptions): Promise<number>;
   /**
-   * The same for records, also of sessions without a rollout. One that was saved without the time it was received stays,
-   * and so does every transcript until it is erased. A session that is forgotten may be saved again.
+   * The same for records, also of sessions without a rollout; one that was saved without the time it was received counts
+   * from its session's end. A transcript goes with its record, usage stays. A session that is forgotten may be saved again.
    */
   dropRecords(options: DropOptions): Promise<number>;
   /** Keeps a text by name, over the one before. What is folded from records is saved so, beside where it stopped. */

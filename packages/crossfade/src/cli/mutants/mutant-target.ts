@@ -13,6 +13,7 @@ import { startPipeline } from '../../pipelines/pipeline.ts';
 import { createGatewayApp } from '../../server/gateway-app.ts';
 import { createMemorySessionStore } from '../../store/memory/sessions.ts';
 import { startReference } from '../commands/accept-reference.ts';
+import { eraseAudio } from '../processes/gateway.ts';
 import { repeatsOf } from '../processes/gateway-defects.ts';
 import type { Dose, Mutant } from './mutants.ts';
 
@@ -59,9 +60,7 @@ async function behindGateway(pipeline: Target, defect: Record<string, unknown>):
   const app = createGatewayApp({
     gateway: () => gateway,
     sessions,
-    eraseAudio: async (sessionId) => {
-      if (journal.session(sessionId) !== undefined) await journal.eraseSession(sessionId);
-    },
+    eraseAudio: (sessionId) => eraseAudio(journal, sessionId),
     keys: [],
     log: silentLog,
     ruleset: () => ({ revision: 0, ageMs: 0 }),

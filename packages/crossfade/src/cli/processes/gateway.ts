@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { ControlLink } from '../../gateway/control-link.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
 import type { GatewayLimits } from '../../gateway/limits.ts';
+import { StoreUpkeep } from '../../gateway/store-upkeep.ts';
 import type { Upstream } from '../../gateway/upstream.ts';
 import { engineNames } from '../../engines/registry.ts';
 import { openJournal } from '../../journal/file-journal.ts';
@@ -19,6 +20,7 @@ import { withSyncLog } from '../../journal/sync-log.ts';
 import { readControlAddress } from '../../server/control-client.ts';
 import { createGatewayApp } from '../../server/gateway-app.ts';
 import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
+import type { SessionStore } from '../../store/store.ts';
 import { dataPaths } from '../data-folder.ts';
 import type { SystemConfig } from '../system-config.ts';
 import { defectiveFs, defectiveJournal, journalTimes, repeatsOf } from './gateway-defects.ts';
@@ -54,9 +56,7 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   const app = createGatewayApp({
     gateway: () => gateway,
     sessions,
-    eraseAudio: async (sessionId) => {
-      if (journal.session(sessionId) !== undefined) await journal.eraseSession(sessionId);
-    },
+    eraseAudio: (sessionId) => eraseAudio(journal, sessionId),
     keys,
     log,
     ruleset: () => ({ revision: evaluator.revision, ageMs: evaluator.ageMs }),
@@ -87,11 +87,14 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
   });
   gateway = started;
   link.onRuleset((ruleset) => started.applyDrains(ruleset.drains ?? []));
+  const upkeep = upkeepOf(config, sessions, log);
+  upkeep.start();
   return {
     port: started.port,
     close: async () => {
       await started.close();
       await link.close();
+      await upkeep.close();
       await journal.close();
       await sessions.close();
     },
@@ -102,6 +105,19 @@ export async function startGatewayProcess(settings: ChildSettings, log: Logger):
 function retentionOf({ gateway: { keepAudio, keepAudioMb } }: SystemConfig): Retention {
   const maxAgeMs = parseDurationMs(keepAudio);
   return keepAudioMb === undefined ? { maxAgeMs } : { maxAgeMs, maxBytes: keepAudioMb * 1_048_576 };
+}
+
+/** What takes old sessions out of the gateway's store. */
+function upkeepOf({ gateway }: SystemConfig, sessions: SessionStore, log: Logger): StoreUpkeep {
+  const keepMs = parseDurationMs(gateway.keepSessions);
+  return new StoreUpkeep({ sessions, keepMs, clock: systemClock, log });
+}
+
+/** False: the journal has none of this session. */
+export async function eraseAudio(journal: Journal, sessionId: string): Promise<boolean> {
+  if (journal.session(sessionId) === undefined) return false;
+  await journal.eraseSession(sessionId);
+  return true;
 }
 
 /** The limits that a configuration may set. */

@@ -18,6 +18,7 @@ interface Kept {
 
 interface KeptRecord extends Kept {
   readonly sessionId: string;
+  readonly endedAtMs: number;
 }
 
 interface KeptSignal extends Kept {
@@ -39,12 +40,13 @@ class MemorySessionStore implements SessionStore {
 
   async saveSession(record: SessionRecord, transcript: StoredTranscript | null, receivedAtMs?: number) {
     this.#checkOpen();
-    const { sessionId, assignment } = record;
+    const { sessionId, assignment, endedAtMs } = record;
     if (this.#bySession.has(sessionId)) return false;
     const json = JSON.stringify(record);
     this.#bySession.set(sessionId, this.#records.length);
     this.#records.push({
       sessionId,
+      endedAtMs,
       rollout: assignment.rollout?.name,
       json,
       receivedAtMs: receivedAtMs ?? null,
@@ -110,15 +112,22 @@ class MemorySessionStore implements SessionStore {
 
   async dropSignals(options: DropOptions) {
     this.#checkOpen();
-    const dropped = dropFrom(this.#signals, options);
+    const dropped = dropFrom(this.#signals, options, ({ receivedAtMs }) => receivedAtMs);
     for (const { key } of dropped) this.#signalled.delete(key);
     return dropped.length;
   }
 
   async dropRecords(options: DropOptions) {
     this.#checkOpen();
-    const dropped = dropFrom(this.#records, options);
-    for (const { sessionId } of dropped) this.#bySession.delete(sessionId);
+    const dropped = dropFrom(
+      this.#records,
+      options,
+      ({ receivedAtMs, endedAtMs }) => receivedAtMs ?? endedAtMs,
+    );
+    for (const { sessionId } of dropped) {
+      this.#bySession.delete(sessionId);
+      this.#transcripts.delete(sessionId);
+    }
     return dropped.length;
   }
 
@@ -195,13 +204,14 @@ function pageOf<T extends Kept>(
 /** Takes out what may go, and answers it. */
 function dropFrom<T extends Kept>(
   rows: (T | null)[],
-  { exceptRollouts, receivedBeforeMs, limit }: DropOptions,
+  { exceptRollouts, receivedBeforeMs, limit, through = rows.length }: DropOptions,
+  receivedAtMs: (row: T) => number,
 ): readonly T[] {
   const dropped: T[] = [];
-  for (const [index, row] of rows.entries()) {
+  for (const [index, row] of rows.slice(0, through).entries()) {
     if (dropped.length === readLimit(limit)) break;
     if (row === null || (row.rollout !== undefined && exceptRollouts.includes(row.rollout))) continue;
-    if (row.receivedAtMs === null || row.receivedAtMs >= receivedBeforeMs) continue;
+    if (receivedAtMs(row) >= receivedBeforeMs) continue;
     rows[index] = null;
     dropped.push(row);
   }

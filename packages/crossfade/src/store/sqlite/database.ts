@@ -105,6 +105,19 @@ export class Database {
     }
   }
 
+  /**
+   * Empties the log of writes, in which what was deleted still stands (in the file itself it is overwritten). Somebody
+   * who reads the file is waited for, or else keeps the log as it is.
+   */
+  emptyLog({ waits }: { readonly waits: boolean }): void {
+    if (!waits) this.exec('PRAGMA busy_timeout = 0');
+    try {
+      this.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } finally {
+      if (!waits) this.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    }
+  }
+
   close(): void {
     if (this.#db.isOpen) this.#db.close();
   }

@@ -125,4 +125,9 @@ export const sessionMigrations: readonly Migration[] = [
       CREATE INDEX session_records_received ON session_records (rollout, sequence) WHERE received_at_ms IS NOT NULL;
     `,
   },
+  {
+    version: 5,
+    // Rows without the time count from their session's end, so that none stays.
+    sql: `DROP INDEX session_records_received;`,
+  },
 ];

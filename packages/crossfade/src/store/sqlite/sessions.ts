@@ -1,7 +1,7 @@
 import type { SessionRecord, SessionSignal, StoredTranscript } from '../../transcript/session-record.ts';
 import { readLimit } from '../chain.ts';
 import type { DropOptions, SessionStore, StoredRecord } from '../store.ts';
-import { Database, type Row } from './database.ts';
+import { Database, type Row, type SqlValue } from './database.ts';
 import { sessionMigrations } from './migrations.ts';
 import { SqliteUsage } from './usage.ts';
 
@@ -29,14 +29,25 @@ const rolloutsIn = (table: Reports): string => `
   )
   SELECT name FROM rollouts`;
 
-/** Looks at no more rows than it may drop: those that came first are the old ones. Rows without the time do not count. */
-const dropOldest = (table: Reports): string => `
+/**
+ * Rows that are looked at for those that go. What came first is old, so a few would do, but that a wall clock was once
+ * ahead: what was stored then must not keep all that came after it.
+ */
+const lookMax = 500;
+
+const receivedAt: Readonly<Record<Reports, string>> = {
+  session_signals: 'received_at_ms',
+  session_records: `COALESCE(received_at_ms, json_extract(record, '$.endedAtMs'))`,
+};
+
+/** Of one rollout, or of none, where `ofRollout`; else of all. */
+const dropOldest = (table: Reports, ofRollout: boolean): string => `
   DELETE FROM ${table} WHERE sequence IN (
     SELECT sequence FROM (
-      SELECT sequence, received_at_ms FROM ${table}
-      WHERE rollout IS ? AND received_at_ms IS NOT NULL ORDER BY sequence LIMIT ?
-    ) WHERE received_at_ms < ?
-  )`;
+      SELECT sequence, ${receivedAt[table]} AS at_ms FROM ${table}
+      WHERE ${ofRollout ? 'rollout IS ? AND ' : ''}sequence <= ? ORDER BY sequence LIMIT ?
+    ) WHERE at_ms < ? ORDER BY sequence LIMIT ?
+  ) RETURNING session_id`;
 
 class SqliteSessionStore implements SessionStore {
   readonly #db: Database;
@@ -86,8 +97,7 @@ class SqliteSessionStore implements SessionStore {
 
   async eraseTranscript(sessionId: string) {
     const erased = this.#db.run('DELETE FROM transcripts WHERE session_id = ?', sessionId) > 0;
-    // What was deleted is overwritten in the file (secure_delete), and stands in the log of writes until that is emptied.
-    if (erased) this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    if (erased) this.#db.emptyLog({ waits: true });
     return erased;
   }
 
@@ -155,24 +165,44 @@ class SqliteSessionStore implements SessionStore {
   }
 
   async dropSignals(options: DropOptions) {
-    return this.#dropOld('session_signals', options);
+    return this.#db.transaction(() => this.#dropOld('session_signals', options)).length;
   }
 
   async dropRecords(options: DropOptions) {
-    return this.#dropOld('session_records', options);
+    const { dropped, hadWords } = this.#db.transaction(() => {
+      const ids = this.#dropOld('session_records', options);
+      const transcripts = this.#db.run(
+        'DELETE FROM transcripts WHERE session_id IN (SELECT value FROM json_each(?))',
+        JSON.stringify(ids),
+      );
+      return { dropped: ids.length, hadWords: transcripts > 0 };
+    });
+    // By itself, while sessions run: whoever reads the file, such as a backup, must not hold them up.
+    if (hadWords) this.#db.emptyLog({ waits: false });
+    return dropped;
   }
 
-  #dropOld(table: Reports, { exceptRollouts, receivedBeforeMs, limit }: DropOptions): number {
-    const rowsMax = readLimit(limit);
-    return this.#db.transaction(() => {
-      let left = rowsMax;
+  /** Ids of the sessions whose rows went. */
+  #dropOld(table: Reports, options: DropOptions): readonly string[] {
+    const { exceptRollouts, receivedBeforeMs, through = Number.MAX_SAFE_INTEGER } = options;
+    const rowsMax = readLimit(options.limit);
+    const gone: string[] = [];
+    const drop = (rollout: readonly SqlValue[]): void => {
+      const left = rowsMax - gone.length;
+      const look = [through, Math.max(left, lookMax)];
+      const rows = this.#db.all(
+        dropOldest(table, rollout.length > 0),
+        ...[...rollout, ...look, receivedBeforeMs, left],
+      );
+      gone.push(...rows.map((row) => String(row['session_id'])));
+    };
+    if (exceptRollouts.length === 0) drop([]);
+    else
       for (const { name = null } of this.#db.all(rolloutsIn(table))) {
-        if (left === 0) break;
-        if (name !== null && exceptRollouts.includes(String(name))) continue;
-        left -= this.#db.run(dropOldest(table), name, left, receivedBeforeMs);
+        if (gone.length === rowsMax) break;
+        if (name === null || !exceptRollouts.includes(String(name))) drop([name]);
       }
-      return rowsMax - left;
-    });
+    return gone;
   }
 
   async saveSnapshot(name: string, text: string) {

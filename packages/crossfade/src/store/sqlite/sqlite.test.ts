@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { ManualClock } from '@crossfade/sdk/core/manual-clock';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { hashOf } from '../chain.ts';
 import { describeRolloutStore, describeSessionStore } from '../store.contract.ts';
 import { describeForgetting } from '../forgetting.contract.ts';
 import { describeUsage } from '../usage.contract.ts';
-import type { NewEvent } from '../store.ts';
+import type { NewEvent, SessionStore } from '../store.ts';
 import { openSqliteRolloutStore } from './events.ts';
 import { openSqliteSessionStore } from './sessions.ts';
 import { StoreFolder } from './store-folder.fixture.ts';
@@ -63,7 +63,14 @@ describe('a store that is opened again', () => {
     await second.close();
   });
 
-  test('keeps no byte of an erased transcript in its files', async () => {
+  test.each([
+    ['an erased transcript', (store: SessionStore) => store.eraseTranscript('s1')],
+    [
+      'one that went with its old record',
+      (store: SessionStore) =>
+        store.dropRecords({ exceptRollouts: [], receivedBeforeMs: Infinity, limit: 1 }),
+    ],
+  ])('keeps no byte of %s in its files', async (_, forget) => {
     const file = folder.newFile();
     const store = await openSessions(file);
     const entry = {
@@ -82,10 +89,39 @@ describe('a store that is opened again', () => {
       entries: [entry],
     });
     expect(inFiles()).toBe(true);
-    await store.eraseTranscript('s1');
+    await forget(store);
     expect(inFiles()).toBe(false);
     await store.close();
     expect(inFiles()).toBe(false);
+  });
+
+  test('forgets old sessions at once while somebody reads the file, and uses the space again', async () => {
+    const file = folder.newFile();
+    const store = await openSessions(file);
+    const text = 'x'.repeat(200_000);
+    const entry = { segmentId: 'g1', start: 0, end: 16_000, text, words: [], upstream: 'legacy' };
+    const save = (id: string) =>
+      store.saveSession(recordOf({ id }), { sessionId: id, sampleRate: 16_000, entries: [entry] });
+    const forget = () => store.dropRecords({ exceptRollouts: [], receivedBeforeMs: Infinity, limit: 10 });
+    await save('s1');
+    const reader = new DatabaseSync(file);
+    reader.exec('BEGIN');
+    reader.prepare('SELECT COUNT(*) FROM transcripts').get();
+    const startedMs = performance.now();
+    expect(await forget()).toBe(1);
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    reader.exec('COMMIT');
+    reader.close();
+
+    await save('s2');
+    await forget();
+    const { size } = statSync(file);
+    for (let turn = 0; turn < 5; turn++) {
+      await save(`again-${turn}`);
+      await forget();
+    }
+    expect(statSync(file).size).toBe(size);
+    await store.close();
   });
 
   test('is durable at each commit: a log of its own, synced in full', async () => {
