@@ -31,6 +31,16 @@ describe('crossfade', () => {
     expect(err).toContain('Expected to write to /proc/no-such-folder');
   });
 
+  it.each([
+    ['up', ['--engine', 'tone', '--data', '/proc/no-such-folder']],
+    ['accept', ['--target', 'ws://127.0.0.1:1/v1/listen']],
+  ])('listens to no signal once a command is over, however it ended: %s', async (command, words) => {
+    const listeners = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
+    const before = listeners();
+    expect((await run([command, ...words])).code).not.toBe(0);
+    expect(listeners()).toBe(before);
+  });
+
   it('names the file or folder that is not what an option wants, in words', async () => {
     const data = folder();
     const file = join(data, 'file');

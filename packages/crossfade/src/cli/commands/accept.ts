@@ -19,6 +19,7 @@ import { brokenDrivers, brokenTarget, remoteTarget, type Target } from '../../ac
 import type { Drivers } from '../../acceptance/driver.ts';
 import { type CommandIo, complain, complaint } from '../command-io.ts';
 import { exitCode, type ExitCode, exitCodeOf } from '../exit-code.ts';
+import { interruptible } from '../interruptible.ts';
 import { version } from '../version.ts';
 import { asksForReport, checkOutputs, writeReports } from './accept-outputs.ts';
 import { type EngineWish, engineWishes, referenceEngine } from './accept-engine.ts';
@@ -135,57 +136,59 @@ async function accept(options: AcceptOptions, io: CommandIo): Promise<void> {
   const query = queryOf(options.query ?? []);
   // With --json stdout is for the one object.
   const tell = options.json === true ? io.err : io.out;
-  const stopper = interrupted();
-  const opened = await openedTarget(options, engine);
-  const { target } = opened;
-  try {
-    const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
-    const key = io.env['CROSSFADE_TARGET_KEY'];
-    const model = options.model ?? engine ?? undefined;
-    const addressed = (url: string): DeepgramTarget => ({
-      url,
-      query,
-      ...(key === undefined ? {} : { key }),
-      ...(model === undefined ? {} : { model }),
-    });
-    const run: AcceptanceOptions = {
-      target,
-      drivers: opened.broken ?? {
-        stock: (url) => new DeepgramDriver(addressed(url)),
-        // Only the gateway keeps a session for a client that comes back.
-        ...(options.behindGateway === true || options.resumable === true
-          ? { resuming: (url: string) => new ResumingDriver(addressed(url), systemClock) }
-          : {}),
-      },
-      probe,
-      scenarios,
-      profile,
-      seed: options.seed,
-      requirement,
-      suite: version,
-      clock: systemClock,
-      ...buildOf(options, target),
-      render: (sessions) => countRendered(sessions, io.env),
-      ...(options.case === undefined ? {} : { caseId: options.case }),
-      replayOf: (caseId) => replayOf(options, caseId),
-      signal: stopper,
-      onProgress: progressTeller(systemClock, tell),
-    };
-    const plan = planOf(run);
-    tell(planText(plan, profile, target));
-    const report = await keptRun(run, plan.corpusDigest, options, tell);
-    const handed = options.for === undefined ? null : await handedOver(report, options, io, tell);
-    await show(report, options, io);
-    io.exit(codeOf[report.result]);
-    if (handed !== null && report.result === 'passed') io.exit(handed);
-    await writeReports(report, options).catch((error: unknown) => {
-      // The verdict is told already, and with --json it stays the one object.
-      complain(io, false, error);
-      io.exit(exitCode.couldNotRun);
-    });
-  } finally {
-    await target.stop();
-  }
+  // Ctrl-C ends the run in order: its report says partial, what it started goes.
+  await interruptible(async (stopper) => {
+    const opened = await openedTarget(options, engine);
+    const { target } = opened;
+    try {
+      const { planText, progressTeller } = await import('../../acceptance/progress-text.ts');
+      const key = io.env['CROSSFADE_TARGET_KEY'];
+      const model = options.model ?? engine ?? undefined;
+      const addressed = (url: string): DeepgramTarget => ({
+        url,
+        query,
+        ...(key === undefined ? {} : { key }),
+        ...(model === undefined ? {} : { model }),
+      });
+      const run: AcceptanceOptions = {
+        target,
+        drivers: opened.broken ?? {
+          stock: (url) => new DeepgramDriver(addressed(url)),
+          // Only the gateway keeps a session for a client that comes back.
+          ...(options.behindGateway === true || options.resumable === true
+            ? { resuming: (url: string) => new ResumingDriver(addressed(url), systemClock) }
+            : {}),
+        },
+        probe,
+        scenarios,
+        profile,
+        seed: options.seed,
+        requirement,
+        suite: version,
+        clock: systemClock,
+        ...buildOf(options, target),
+        render: (sessions) => countRendered(sessions, io.env),
+        ...(options.case === undefined ? {} : { caseId: options.case }),
+        replayOf: (caseId) => replayOf(options, caseId),
+        signal: stopper,
+        onProgress: progressTeller(systemClock, tell),
+      };
+      const plan = planOf(run);
+      tell(planText(plan, profile, target));
+      const report = await keptRun(run, plan.corpusDigest, options, tell);
+      const handed = options.for === undefined ? null : await handedOver(report, options, io, tell);
+      await show(report, options, io);
+      io.exit(codeOf[report.result]);
+      if (handed !== null && report.result === 'passed') io.exit(handed);
+      await writeReports(report, options).catch((error: unknown) => {
+        // The verdict is told already, and with --json it stays the one object.
+        complain(io, false, error);
+        io.exit(exitCode.couldNotRun);
+      });
+    } finally {
+      await target.stop();
+    }
+  });
 }
 
 /** The verdict, before anything is written: a full disk must not take it. Nothing was tested: the sentence says it all. */
@@ -345,13 +348,6 @@ function replayOf(options: AcceptOptions, caseId: string): string {
     options.scenario === undefined ? '' : ` --scenario ${quoted(options.scenario)}`,
   ].join('');
   return `crossfade accept ${system} --profile ${profile}${said}${asked} --case ${caseId} --seed ${seed}`;
-}
-
-/** Ctrl-C ends the run in order: its report says partial, what it started goes. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
-  return controller.signal;
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

@@ -5,6 +5,7 @@ import { systemRandom } from '@crossfade/sdk/core/random';
 import { parseDurationMs } from '@crossfade/sdk/core/units';
 import { type CommandIo, say } from '../command-io.ts';
 import { exitCode } from '../exit-code.ts';
+import { interruptible } from '../interruptible.ts';
 import { type DemoDefect, demoDefects } from '../demo/demo-system.ts';
 import { engineWishes, type EngineWish } from '../demo/engine-choice.ts';
 import { leaf } from './leaf.ts';
@@ -57,21 +58,31 @@ export function addDemo(program: Command, io: CommandIo): void {
       const { runDemo } = await import('../demo/run-demo.ts');
       const { summaryText } = await import('../demo/summary-text.ts');
       const json = options.json === true;
-      const summary = await runDemo({
-        wish: options.engine,
-        ...(options.sessions === undefined ? {} : { lanes: options.sessions }),
-        seed: options.seed,
-        defect: options.defect,
-        onlyDefect: options.onlyDefect === true,
-        keep: options.keep === true,
-        bakeClockSpeed: parseDurationMs(planBake) / bakeMs(options.bake),
-        clock: systemClock,
-        random: systemRandom,
-        // With --json stdout is for the one object.
-        tell: json ? io.err : io.out,
-        onSystemEvent: eventTeller(io),
-        signal: interrupted(),
-      });
+      const run = (signal: AbortSignal) =>
+        runDemo({
+          wish: options.engine,
+          ...(options.sessions === undefined ? {} : { lanes: options.sessions }),
+          seed: options.seed,
+          defect: options.defect,
+          onlyDefect: options.onlyDefect === true,
+          keep: options.keep === true,
+          bakeClockSpeed: parseDurationMs(planBake) / bakeMs(options.bake),
+          clock: systemClock,
+          random: systemRandom,
+          // With --json stdout is for the one object.
+          tell: json ? io.err : io.out,
+          onSystemEvent: eventTeller(io),
+          signal,
+        });
+      // Its processes stop and its data folder goes.
+      const summary = await interruptible(
+        run,
+        (name) =>
+          new CrossfadeError(
+            'INTERRUPTED',
+            `The demo was stopped by ${name}; nothing of it is left running.`,
+          ),
+      );
       const code = summary.ok ? exitCode.ok : exitCode.failed;
       say(io, json, { json: summary, text: summaryText(summary), code });
     });
@@ -81,22 +92,6 @@ function bakeMs(text: string): number {
   const ms = parseDurationMs(text);
   if (ms >= 1_000 && ms <= parseDurationMs(planBake)) return ms;
   throw new CrossfadeError('USAGE', `Expected --bake between 1s and ${planBake}, got ${text}.`);
-}
-
-/** Ctrl-C ends the demo in order: its processes stop and its data folder goes. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () =>
-      controller.abort(
-        new CrossfadeError(
-          'INTERRUPTED',
-          `The demo was stopped by ${signal}; nothing of it is left running.`,
-        ),
-      ),
-    );
-  }
-  return controller.signal;
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

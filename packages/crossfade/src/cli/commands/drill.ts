@@ -6,6 +6,7 @@ import { parseDurationMs } from '@crossfade/sdk/core/units';
 import { type CommandIo, say } from '../command-io.ts';
 import { type DrillProfile, drillPlan, drillProfiles, onlyCases } from '../drill/drill-plan.ts';
 import { exitCode } from '../exit-code.ts';
+import { interruptible } from '../interruptible.ts';
 import { leaf } from './leaf.ts';
 
 interface DrillCommandOptions {
@@ -46,31 +47,26 @@ export function addDrill(program: Command, io: CommandIo): void {
       const { drillText } = await import('../drill/drill-report.ts');
       const whole = drillPlan(profile, seed);
       const plan = options.case === undefined ? whole : onlyCases(whole, options.case);
-      const report = await runDrill({
-        profile,
-        plan,
-        limitMs: parseDurationMs(limit ?? limitOf[profile]),
-        clock: systemClock,
-        random: systemRandom,
-        // With --json stdout is for the one object.
-        tell: json ? io.err : io.out,
-        keep: options.keep === true,
-        signal: interrupted(),
-      });
+      const run = (signal: AbortSignal) =>
+        runDrill({
+          profile,
+          plan,
+          limitMs: parseDurationMs(limit ?? limitOf[profile]),
+          clock: systemClock,
+          random: systemRandom,
+          // With --json stdout is for the one object.
+          tell: json ? io.err : io.out,
+          keep: options.keep === true,
+          signal,
+        });
+      // After the fault it is at: its processes stop and its data folder goes.
+      const report = await interruptible(
+        run,
+        (name) => new CrossfadeError('USAGE', `The drill was stopped by ${name}.`),
+      );
       const code = report.ok ? exitCode.ok : exitCode.failed;
       say(io, json, { json: report, text: drillText(report), code });
     });
-}
-
-/** Ctrl-C ends the drill after the fault it is at: its processes stop and its data folder goes. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () =>
-      controller.abort(new CrossfadeError('USAGE', `The drill was stopped by ${signal}.`)),
-    );
-  }
-  return controller.signal;
 }
 
 function caseNumbers(text: string): readonly number[] {

@@ -5,6 +5,7 @@ import type { DrainPolicy } from '@crossfade/sdk/flags/ruleset';
 import { ControlClient } from '../../server/control-client.ts';
 import { bodyMaxBytes, type CommandName } from '../../wire/control.ts';
 import { type CommandIo, say } from '../command-io.ts';
+import { interruptible } from '../interruptible.ts';
 import { readInput } from '../read-input.ts';
 import { readPlanToSend } from '../read-plan.ts';
 import { resolveDataDir } from '../data-folder.ts';
@@ -171,18 +172,11 @@ function addReading(
     .option('--after <sequence>', 'begin behind this event of the audit; 0: with the first', wholeNumber)
     .action(async (name: string | undefined, options: CommonOptions & { readonly after?: number }) => {
       const client = await clientOf(options);
-      const stop = new AbortController();
-      process.once('SIGINT', () => stop.abort());
-      process.once('SIGTERM', () => stop.abort());
       const { after } = options;
-      for await (const event of client.watch({
-        rollout: name,
-        after,
-        clock: systemClock,
-        signal: stop.signal,
-      })) {
-        io.out(options.json === true ? JSON.stringify(event) : historyText([event]));
-      }
+      await interruptible(async (signal) => {
+        for await (const event of client.watch({ rollout: name, after, clock: systemClock, signal }))
+          io.out(options.json === true ? JSON.stringify(event) : historyText([event]));
+      });
     });
 }
 

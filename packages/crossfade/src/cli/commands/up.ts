@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '@crossfade/sdk/core/clock';
 import { systemRandom } from '@crossfade/sdk/core/random';
@@ -7,6 +8,7 @@ import { type CommandIo, say } from '../command-io.ts';
 import { readInput } from '../read-input.ts';
 import { resolveDataDir } from '../data-folder.ts';
 import { exitCode } from '../exit-code.ts';
+import { type Interruption, interruptible } from '../interruptible.ts';
 import { warningMark } from '../processes/log.ts';
 import { startSystem, type System, type SystemEvent } from '../supervisor/system.ts';
 import { defaultSystemConfig, parseSystemConfig, type SystemConfig } from '../system-config.ts';
@@ -36,22 +38,25 @@ export function addUp(program: Command, io: CommandIo): void {
     .action(async (options: UpOptions) => {
       const config = await readConfig(options);
       const dataDir = resolveDataDir(options.data, io.env);
-      const stopAsked = stopSignal();
-      const system = await startSystem({
-        config,
-        dataDir,
-        clock: systemClock,
-        random: systemRandom,
-        onEvent: eventTeller(io),
+      // From the first moment on, so that Ctrl-C while the system starts is not lost.
+      await interruptible(async (stop) => {
+        const system = await startSystem({
+          config,
+          dataDir,
+          clock: systemClock,
+          random: systemRandom,
+          onEvent: eventTeller(io),
+        });
+        say(io, options.json === true, {
+          json: describe(system),
+          text: greeting(system, engineHint(config.pipelines)),
+        });
+        if (!stop.aborted) await once(stop, 'abort');
+        const name = stop.reason as Interruption;
+        io.err(`${name} received; stopping. Once more to stop at once.`);
+        process.once(name, () => process.exit(exitCode.failed));
+        await system.stop();
       });
-      say(io, options.json === true, {
-        json: describe(system),
-        text: greeting(system, engineHint(config.pipelines)),
-      });
-      const signal = await stopAsked;
-      io.err(`${signal} received; stopping. Once more to stop at once.`);
-      process.once(signal, () => process.exit(exitCode.failed));
-      await system.stop();
     });
 }
 
@@ -63,14 +68,6 @@ async function readConfig({ config: file, port, engine }: UpOptions): Promise<Sy
       ? config.pipelines
       : config.pipelines.map((pipeline) => ({ ...pipeline, engines: [engine] }));
   return { ...config, gateway, pipelines };
-}
-
-/** Watched from the first moment on, so that Ctrl-C while the system starts is not lost. */
-function stopSignal(): Promise<'SIGINT' | 'SIGTERM'> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve('SIGINT'));
-    process.once('SIGTERM', () => resolve('SIGTERM'));
-  });
 }
 
 function readPort(text: string): number {
