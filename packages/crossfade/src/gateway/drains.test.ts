@@ -7,6 +7,9 @@ import {
   type TestGateway,
   type TestGatewayOptions,
 } from './gateway.fixture.ts';
+import { receiptOf } from '../rollout/receipt.ts';
+import { automatic, planOf, subjectIn } from '../rollout/rollout.fixture.ts';
+import { rulesetOf } from '../rollout/ruleset-of.ts';
 import { audioOf, type Script, textOf } from './scripted-upstream.fixture.ts';
 import { startedForTests } from './started.fixture.ts';
 
@@ -87,6 +90,29 @@ describe('a rollback with sessions open', () => {
       expect(record.pipeline).toMatchObject({ failed: false, orphans: 0 });
     },
   );
+
+  test('reaches a gateway that was cut off until the receipt was closed, and is added to it', async () => {
+    const { options } = await arms();
+    const test = await gateway(options);
+    const client = await talking(test);
+    const plan = planOf({
+      name: order.rollout,
+      flag: order.flag,
+      candidate: { upstream: 'next', build: 'b' },
+    });
+    const rollout = subjectIn('rolled-back', plan);
+    expect(receiptOf(rollout.current, rollout.nowMs)?.sessions).toEqual([]);
+    // What it hears first when it is back.
+    test.gateway.applyDrains(rulesetOf([rollout.current], 1).drains!);
+    client.send(audioOf(14, 8));
+    client.say('CloseStream');
+    const record = await test.nextRecord();
+    const report = test.drainReports.at(-1)!;
+    rollout.send({ type: 'drain-report', actor: automatic, reason: 'r', gateway: 'late', ...report });
+    expect(receiptOf(rollout.current, rollout.nowMs)?.sessions).toMatchObject([
+      { sessionId: record.sessionId, outcome: 'migrated', ended: true, samplesLost: 0 },
+    ]);
+  });
 
   test('says what a moved session lost at its end, though the rollback was over when all had moved', async () => {
     const control = await upstream({ keepsTail: true });

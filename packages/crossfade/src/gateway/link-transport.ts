@@ -27,7 +27,7 @@ export interface LinkTiming {
 export const linkTiming: LinkTiming = {
   silenceMs: 10_000,
   retryMinMs: 100,
-  retryMaxMs: 5_000,
+  retryMaxMs: 2_000,
   pushIntervalMs: 500,
   requestMs: 10_000,
   ackMs: 3_000,

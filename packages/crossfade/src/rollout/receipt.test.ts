@@ -1,4 +1,5 @@
 import type { DrainOutcome } from '../transcript/session-record.ts';
+import type { DrainedSession } from '../wire/control.ts';
 import { describe, expect, test } from 'vitest';
 import { exposureLeaseMs } from './lease.ts';
 import { receiptOf } from './receipt.ts';
@@ -163,6 +164,19 @@ describe('the receipt of a rollback', () => {
     expect(receipt(subject)).toMatchObject({ unreported: ['gateway-1'], sessions: [{ outcome: 'open' }] });
     report(subject, true, { s1: 'finished' });
     expect(receipt(subject)).toMatchObject({ unreported: [], sessions: [{ outcome: 'finished' }] });
+  });
+
+  test('grows after the end by a gateway that comes back late, and by no other that has nothing to add', () => {
+    const subject = subjectIn('rolling-back');
+    subject.nowMs += subject.current.plan.drainLimitMs;
+    subject.send(commandOf('finish-rollback', subject));
+    const late = (gateway: string, sessions: readonly DrainedSession[]): readonly string[] =>
+      subject.send({ type: 'drain-report', actor: automatic, reason: 'r', gateway, sessions, done: true });
+    expect(late('gateway-9', [])).toEqual([]);
+    const moved = { sessionId: 's9', outcome: 'migrated', samplesLost: 0 } as const;
+    expect(late('gateway-9', [moved])).toEqual(['sessions-drained']);
+    expect(late('gateway-1', [])).toEqual(['sessions-drained']);
+    expect(receipt(subject)).toMatchObject({ unreported: [], sessions: [{ sessionId: 's9' }] });
   });
 
   test('names from the prototype are names like others', () => {

@@ -78,7 +78,9 @@ export function decideDrainReport(draft: DecisionDraft, command: DrainReport): D
   );
   const wasDone = Object.hasOwn(gateways, gateway) ? gateways[gateway] : undefined;
   const done = command.done ?? wasDone ?? false;
-  if (news.length === 0 && wasDone === done) return draft.done(`${gateway} said so already.`);
+  // A gateway that the receipt does not name and that has nothing to add to it, once it is closed, is no event.
+  const isStranger = wasDone === undefined && draft.state.phase === 'rolled-back';
+  if (news.length === 0 && (wasDone === done || isStranger)) return draft.done(`${gateway} said so already.`);
   draft.emit({ type: 'sessions-drained', gateway, sessions: news, done });
   return draft.done(
     `${gateway} reports ${command.sessions.length} sessions${done ? ', all of them done' : ''}.`,

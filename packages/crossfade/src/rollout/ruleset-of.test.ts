@@ -136,14 +136,28 @@ describe('the ruleset of a rollout', () => {
 });
 
 describe('a drain', () => {
-  test('stands from the first moment of the rollback until it is over', () => {
+  test('stands from the first moment of the rollback, and after it for who comes back late', () => {
     const subject = subjectIn('running');
     expect(rulesetOf([subject.current], 1).drains).toEqual([]);
     subject.send(commandOf('rollback', subject));
     expect(rulesetOf([subject.current], 1).drains).toMatchObject([
       { rollout: 'streaming-2', flag: 'transcription', variant: 'candidate', policy: 'migrate' },
     ]);
-    expect(rulesetOf([subjectIn('rolled-back').current], 1).drains).toEqual([]);
+    expect(rulesetOf([subjectIn('rolled-back').current], 1).drains).toHaveLength(1);
+  });
+
+  test('of an older rollback stands until its sessions are accounted for, that of the newest of a flag for ever', () => {
+    const older = subjectIn('rolling-back');
+    const newer = subjectIn('rolled-back', planOf({ name: 'streaming-3' })).current;
+    const ofOther = planOf({ name: 'captions', flag: 'captions', acceptance: 'waiver' });
+    const other = subjectIn('rolled-back', ofOther).current;
+    const names = () => rulesetOf([older.current, newer, other], 1).drains?.map(({ rollout }) => rollout);
+    expect(names()).toEqual(['streaming-2', 'streaming-3', 'captions']);
+    older.send(commandOf('drain-report', older));
+    older.send(commandOf('acknowledge', older));
+    older.nowMs += 600_000;
+    older.send(commandOf('finish-rollback', older));
+    expect(names()).toEqual(['streaming-3', 'captions']);
   });
 
   test('stands past the limit while a session is open, so that the receipt can be completed', () => {
@@ -160,9 +174,10 @@ describe('a drain', () => {
     report('open');
     subject.nowMs += 600_000;
     subject.send(commandOf('finish-rollback', subject));
-    expect(rulesetOf([subject.current], 1).drains).toHaveLength(1);
+    const newer = subjectIn('rolled-back', planOf({ name: 'streaming-3' })).current;
+    expect(rulesetOf([subject.current, newer], 1).drains).toHaveLength(2);
     report('finished');
-    expect(rulesetOf([subject.current], 1).drains).toEqual([]);
+    expect(rulesetOf([subject.current, newer], 1).drains).toHaveLength(1);
   });
 });
 

@@ -25,7 +25,7 @@ export function rulesetOf(states: readonly RolloutState[], revision: number): Ru
   }
   const flags = Object.fromEntries([...owners].map(([flag, owner]) => [flag, flagOf(owner)]));
   const audiences = Object.fromEntries([...owners.values()].flatMap(({ plan }) => audiencesOf(plan)));
-  const drains = states.flatMap(drainOf);
+  const drains = states.flatMap((state) => drainOf(state, states));
   return { schema: 'crossfade.ruleset/1', revision, flags, audiences, drains };
 }
 
@@ -117,12 +117,16 @@ function withScopedNames(plan: Plan, condition: Condition): Condition {
   return condition;
 }
 
-/** Stands until every session that was open is accounted for, also past the limit: the receipt may still grow. */
-function drainOf(state: RolloutState): readonly Drain[] {
+/**
+ * Stands until every session that was open is accounted for, also past the limit: the receipt may still grow. The last one
+ * of a flag stands after that too: a gateway that was cut off meanwhile may come back with sessions on that candidate.
+ */
+function drainOf(state: RolloutState, all: readonly RolloutState[]): readonly Drain[] {
   const { phase, plan, rollback } = state;
   if (rollback === null) return [];
   const isOpen = Object.values(rollback.sessions).some(({ outcome }) => outcome === 'open');
-  if (phase === 'rolled-back' && !isOpen) return [];
+  const isLast = all.findLast((one) => one.rollback !== null && one.plan.flag === plan.flag) === state;
+  if (phase === 'rolled-back' && !isOpen && !isLast) return [];
   return [
     {
       id: rollback.drainId,
