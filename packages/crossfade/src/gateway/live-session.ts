@@ -148,9 +148,7 @@ export class LiveSession implements RelayHost {
 
   /** Connects a client; one that was connected before is sent away. */
   attach(client: SessionClient, resume: ResumePoint | null): void {
-    // More than is settled: a power cut took finals that it has. They will be heard again, and not shown to it again.
-    const heardSample = resume?.heardSample ?? 0;
-    this.#voice.turnTo(client, heardSample > this.settledSample ? heardSample : 0);
+    this.#voice.turnTo(client, this.#transcript.heardBeyond(resume));
     this.#graceUntilMs = null;
     if (resume === null) {
       if (client.acks) void this.#welcome(client);

@@ -7,7 +7,13 @@ import { DueTime } from '../transcript/due-time.ts';
 import { type FinalAgain, finalsAgain } from '../transcript/finals-again.ts';
 import { before, type Hypothesis, lastWordEnd } from '../transcript/hypothesis.ts';
 import type { SampleRange } from '../transcript/range-set.ts';
-import { Reconciler, type ReplayPoint, segmentIdOf, type Shown } from '../transcript/reconciler.ts';
+import {
+  Reconciler,
+  type ReplayPoint,
+  segmentIdOf,
+  segmentNumberOf,
+  type Shown,
+} from '../transcript/reconciler.ts';
 import type { Entry } from '../transcript/session-record.ts';
 import type { ListenQuery } from '../wire/listen-query.ts';
 import { replayNotes } from './replay-notes.ts';
@@ -89,18 +95,27 @@ export class SessionTranscript {
     this.ledgers.gatewayRestarted();
   }
 
-  /** The finals that a client may have missed that comes back. What it has keeps its number, whatever is known of it. */
+  /** Where the finals of a client end that has more than is settled, because a power cut took what it has; else 0. */
+  heardBeyond(had: ResumePoint | null): number {
+    const heardSample = had?.heardSample ?? 0;
+    return heardSample > this.settledSample ? heardSample : 0;
+  }
+
+  /** The finals that a client may have missed that comes back. What it has by then keeps its number. */
   finalsAfter(had: ResumePoint): readonly FinalAgain[] {
-    this.#reconciler.skipTo(had.afterSegment + 1);
-    const { entries, watermark: endSample, nextSegment } = this.#reconciler;
-    return finalsAgain(entries, { endSample, nextSegment }, had);
+    const { entries, watermark: endSample, nextFinal } = this.#reconciler;
+    const finals = finalsAgain(entries, { endSample, nextFinal }, had);
+    const last = finals.at(-1);
+    this.#reconciler.skipTo((last === undefined ? had.afterSegment : segmentNumberOf(last.segmentId)) + 1);
+    return finals;
   }
 
   /** A fault on purpose: entries that `isRepeated` picks, as segments of their own. */
   repeated(isRepeated: () => boolean): readonly FinalAgain[] {
     return this.entries.filter(isRepeated).map((entry) => {
-      this.#reconciler.skipTo(this.#reconciler.nextSegment + 1);
-      return { ...entry, segmentId: segmentIdOf(this.#reconciler.nextSegment - 1) };
+      const number = this.#reconciler.nextFinal;
+      this.#reconciler.skipTo(number + 1);
+      return { ...entry, segmentId: segmentIdOf(number) };
     });
   }
 

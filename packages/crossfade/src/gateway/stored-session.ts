@@ -17,7 +17,7 @@ export function sendStored(
   const say = (message: object): void => socket.send(JSON.stringify(message));
   say({ type: 'Resume', session: sessionId, next_sample: record.user.samplesOffered, ended: true });
   // Everything that was offered is settled by now, and no segment comes any more.
-  const to = { endSample: record.user.samplesOffered, nextSegment: Number.MAX_SAFE_INTEGER };
+  const to = { endSample: record.user.samplesOffered, nextFinal: Number.MAX_SAFE_INTEGER };
   for (const final of finalsAgain(transcript.entries, to, had))
     say(
       resultsOf(identity, { ...final, isFinal: true, speechFinal: true, fromFinalize: false, revision: 0 }),

@@ -17,7 +17,7 @@ const shown = (
 
 const entries = [entry('s00001', 10, 30), entry('s00002', 30, 50), entry('s00006', 90, 100)];
 const none = { afterSegment: -1, heardSample: 0 };
-const to = { endSample: 120, nextSegment: 9 };
+const to = { endSample: 120, nextFinal: 9 };
 
 test('finals tile the audio again, silence included, each with its words and in its order', () => {
   const finals = finalsAgain(entries, to, none);
@@ -25,9 +25,9 @@ test('finals tile the audio again, silence included, each with its words and in 
     's00000 0-10',
     's00001 10-30 yes',
     's00002 30-50 yes',
-    's00005 50-90',
+    's00003 50-90',
     's00006 90-100 yes',
-    's00008 100-120',
+    's00007 100-120',
   ]);
   expect(finals[1]!.words).toEqual([word]);
 });
@@ -35,16 +35,24 @@ test('finals tile the audio again, silence included, each with its words and in 
 test('only what comes after the last segment that the client had', () => {
   expect(shown(finalsAgain(entries, to, { afterSegment: 5, heardSample: 90 }))).toEqual([
     's00006 90-100 yes',
-    's00008 100-120',
+    's00007 100-120',
   ]);
   expect(finalsAgain(entries, to, { afterSegment: 8, heardSample: 120 })).toEqual([]);
 });
 
+test('silence of which a client has a part goes on under the next number', () => {
+  expect(shown(finalsAgain(entries, to, { afterSegment: 4, heardSample: 70 }))).toEqual([
+    's00005 70-90',
+    's00006 90-100 yes',
+    's00007 100-120',
+  ]);
+});
+
 test('a gap without a number is lost audio, not silence, and no final is made up for it', () => {
-  expect(shown(finalsAgain([entry('s00000', 5, 10)], { endSample: 20, nextSegment: 1 }, none))).toEqual([
+  expect(shown(finalsAgain([entry('s00000', 5, 10)], { endSample: 20, nextFinal: 1 }, none))).toEqual([
     's00000 5-10 yes',
   ]);
-  expect(finalsAgain([], { endSample: 0, nextSegment: 0 }, none)).toEqual([]);
+  expect(finalsAgain([], { endSample: 0, nextFinal: 0 }, none)).toEqual([]);
 });
 
 test('a client that has more than the journal kept gets what is behind it, under numbers that are new to it', () => {
@@ -54,7 +62,7 @@ test('a client that has more than the journal kept gets what is behind it, under
   ];
   const divided = [entry('s00001', 10, 30), { ...entry('s00002', 30, 50), text: 'no more', words }];
   const had = { afterSegment: 7, heardSample: 39 };
-  expect(shown(finalsAgain(divided, { endSample: 60, nextSegment: 4 }, had))).toEqual([
+  expect(shown(finalsAgain(divided, { endSample: 60, nextFinal: 4 }, had))).toEqual([
     's00008 39-50 more',
     's00009 50-60',
   ]);

@@ -13,15 +13,15 @@ export interface LastFinal {
 
 /**
  * Finals behind the last one that a client has, up to `endSample`, where settled audio ends. Finals tile the audio, so a
- * gap between two entries was silence, said in one final or in several; it comes back as one, under a number of its own
- * that lies between those of its neighbours. `nextSegment`: the number that no segment had yet.
+ * gap between two entries was silence, said in one final or in several; it comes back as one, under the number of the
+ * first, because a client may still show a partial of that. `nextFinal`: the number that no final had yet.
  *
  * Numbers and audio of a client agree with ours, unless a power cut took finals that it has: then others are behind
  * what it has, numbered on from there.
  */
 export function finalsAgain(
   entries: readonly Entry[],
-  to: { readonly endSample: number; readonly nextSegment: number },
+  to: { readonly endSample: number; readonly nextFinal: number },
   { afterSegment, heardSample }: LastFinal,
 ): readonly FinalAgain[] {
   const finals: FinalAgain[] = [];
@@ -29,7 +29,7 @@ export function finalsAgain(
   let number = -1;
   const silenceUpTo = (end: number, before: number): void => {
     if (end > settled && number + 1 < before)
-      finals.push({ segmentId: segmentIdOf(before - 1), start: settled, end, text: '', words: [] });
+      finals.push({ segmentId: segmentIdOf(number + 1), start: settled, end, text: '', words: [] });
   };
   for (const { segmentId, start, end, text, words } of entries) {
     silenceUpTo(start, segmentNumberOf(segmentId));
@@ -37,7 +37,7 @@ export function finalsAgain(
     settled = end;
     number = segmentNumberOf(segmentId);
   }
-  silenceUpTo(to.endSample, to.nextSegment);
+  silenceUpTo(to.endSample, to.nextFinal);
   let last = afterSegment;
   return finals
     .filter(({ end }) => end > heardSample)

@@ -105,6 +105,16 @@ describe('entries', () => {
   });
 });
 
+test('what is open goes on under a new number when its own is taken elsewhere', () => {
+  const reconciler = new Reconciler(0);
+  reconciler.partial(said(0, 2));
+  expect(reconciler.nextFinal).toBe(0);
+  reconciler.skipTo(3);
+  expect(reconciler.nextFinal).toBe(3);
+  expect(reconciler.partial(said(0, 2))).toMatchObject({ shown: { segmentId: 's00003', revision: 0 } });
+  expect(reconciler.final(said(0, 2), 'a')).toMatchObject({ shown: { segmentId: 's00003', revision: 1 } });
+});
+
 /** A step of a hostile upstream: it speaks about any stretch of the truth, again, late, or from a replay. */
 type Step = { readonly kind: 'partial' | 'final'; readonly from: number; readonly words: number };
 

@@ -81,9 +81,9 @@ export class Reconciler {
     return this.#entries;
   }
 
-  /** Number of the next segment; ids grow through reconnects and restarts. */
-  get nextSegment(): number {
-    return this.#nextSegment;
+  /** Number that the next final takes; numbers of finals grow through reconnects and restarts. */
+  get nextFinal(): number {
+    return this.#open === null ? this.#nextSegment : segmentNumberOf(this.#open.id);
   }
 
   /** The segment that was begun and has no final. */
@@ -132,9 +132,11 @@ export class Reconciler {
     if (entry.text !== '') this.#entries.push(entry);
   }
 
-  /** Segments up to this number exist somewhere: no other gets their ids. */
-  skipTo(segmentNumber: number): void {
-    this.#nextSegment = Math.max(this.#nextSegment, segmentNumber);
+  /** Finals below this number exist somewhere: no other gets theirs. What is open goes on as a segment not shown yet. */
+  skipTo(number: number): void {
+    if (number <= this.nextFinal) return;
+    this.#nextSegment = Math.max(this.#nextSegment, number);
+    if (this.#open !== null) this.#open = { ...this.#open, id: this.#takeId(), revision: -1, text: '' };
   }
 
   /**

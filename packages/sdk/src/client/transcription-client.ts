@@ -85,6 +85,8 @@ export class TranscriptionClient {
   #nextSample = 0;
   /** The last final: the number of its segment, and the sample where it ends. */
   #lastFinal = { segment: -1, endSample: 0 };
+  /** The partial that no final answered yet. */
+  #open: TranscriptResult | null = null;
   #isStopping = false;
   #retries = 0;
   #lostAtMs: number;
@@ -232,10 +234,13 @@ export class TranscriptionClient {
     // Segments are numbered in the order of their finals: this one came before, or is of one that did.
     const segment = Number(segmentId.slice(1));
     if (segment <= this.#lastFinal.segment) return;
+    // A power cut took what the gateway knew of the open partial: its audio comes under another number.
+    if (this.#open !== null && this.#open.segmentId !== segmentId) {
+      this.#options.onResult({ ...this.#open, revision: this.#open.revision + 1, text: '', words: [] });
+    }
     const end = message.start + message.duration;
-    if (isFinal) this.#lastFinal = { segment, endSample: Math.round(end * this.#options.sampleRate) };
     const [best] = message.channel.alternatives;
-    this.#options.onResult({
+    const result: TranscriptResult = {
       segmentId,
       revision: message.revision,
       isFinal,
@@ -243,7 +248,10 @@ export class TranscriptionClient {
       start: message.start,
       end,
       words: best.words,
-    });
+    };
+    this.#open = isFinal ? null : result;
+    if (isFinal) this.#lastFinal = { segment, endSample: Math.round(end * this.#options.sampleRate) };
+    this.#options.onResult(result);
   }
 
   /** Sends what the gateway has not had, and the goodbye once all of it is out. */
