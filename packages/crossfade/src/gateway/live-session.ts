@@ -158,8 +158,8 @@ export class LiveSession implements RelayHost {
     if (resume.producedSample !== null && this.ledgers.gatewayRestarts > 0) {
       this.ledgers.crashLoss(((resume.producedSample - this.endSample) * 1_000) / this.query.sampleRate);
     }
-    for (const final of this.#transcript.finalsAfter(resume)) this.#voice.again(final);
-    for (const final of this.#transcript.repeated(this.#context.repeats)) this.#voice.again(final);
+    this.#voice.again(this.#transcript.finalsAfter(resume));
+    this.#voice.again(this.#transcript.repeated(this.#context.repeats));
     if (this.#phase === 'live') this.#relay.start();
   }
 

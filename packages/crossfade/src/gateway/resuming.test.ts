@@ -244,7 +244,7 @@ class World {
     const point = this.#point();
     this.#voice.turnTo(client, this.#transcript.heardBeyond(point));
     this.#voice.resume(this.#transcript.endSample);
-    if (point !== null) for (const final of this.#transcript.finalsAfter(point)) this.#voice.again(final);
+    if (point !== null) this.#voice.again(this.#transcript.finalsAfter(point));
     // Its id must have come, or it would be another session.
     if (point === null) this.#deliver(1);
   }

@@ -61,21 +61,25 @@ export class SessionVoice {
   results(shown: Shown, flags: ResultFlags): void {
     const client = this.#client;
     if (client === null || shown.end <= this.#heardSample) return;
-    const { segmentId, revision, isFinal } = shown;
-    const names = client.acks ? { segmentId, revision } : {};
-    const message = resultsOf(this.#identity, {
-      ...after(shown, this.#heardSample),
-      isFinal,
-      ...flags,
-      ...names,
-    });
-    if (client.acks && isFinal) this.#sends.sendAfter(this.#written(), () => client.send(message));
+    const message = this.#resultsOf(client, shown, flags);
+    if (client.acks && shown.isFinal) this.#sends.sendAfter(this.#written(), () => client.send(message));
     else this.#say(message);
   }
 
-  /** A final that the client may have missed. */
-  again(final: FinalAgain): void {
-    this.results({ ...final, revision: 0, isFinal: true }, { speechFinal: true, fromFinalize: false });
+  /** Finals that the client may have missed; they wait for the disk as one, so that there may be any number. */
+  again(finals: readonly FinalAgain[]): void {
+    const client = this.#client;
+    if (client === null) return;
+    const flags = { speechFinal: true, fromFinalize: false };
+    const messages = finals
+      .filter(({ end }) => end > this.#heardSample)
+      .map((final) => this.#resultsOf(client, { ...final, revision: 0, isFinal: true }, flags));
+    if (messages.length === 0) return;
+    const say = (): void => {
+      for (const message of messages) client.send(message);
+    };
+    if (client.acks) this.#sends.sendAfter(this.#written(), say);
+    else this.#sends.send(say);
   }
 
   resume(nextSample: number): void {
@@ -111,6 +115,12 @@ export class SessionVoice {
   /** At once; what waits is not said. */
   close({ code, reason }: { readonly code: number; readonly reason: string }): void {
     this.#client?.close(code, reason);
+  }
+
+  #resultsOf({ acks }: SessionClient, shown: Shown, flags: ResultFlags): object {
+    const { segmentId, revision, isFinal } = shown;
+    const names = acks ? { segmentId, revision } : {};
+    return resultsOf(this.#identity, { ...after(shown, this.#heardSample), isFinal, ...flags, ...names });
   }
 
   #say(message: object): void {
