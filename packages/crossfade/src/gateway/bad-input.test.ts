@@ -55,6 +55,13 @@ describe('a handshake that is refused says what was expected', () => {
     ['/v1/listen?encoding=linear16&sample_rate=16000&channels=2', 400, 'channels'],
     ['/v1/listen?encoding=linear16&sample_rate=16000&interim_results=maybe', 400, 'interim_results'],
     ['/v1/listen?encoding=linear16&sample_rate=16000&extra=nonsense', 400, 'key:value'],
+    ['/v1/listen?encoding=linear16&sample_rate=16000&extra=session:s&extra=after:1', 400, 'heard'],
+    // As a segment's number it would be everybody's: adding one to it changes nothing.
+    [
+      `/v1/listen?encoding=linear16&sample_rate=16000&extra=session:s&extra=heard:1&extra=after:${2 ** 53 - 1}`,
+      400,
+      'after',
+    ],
     [`/v1/listen?encoding=linear16&sample_rate=16000&keyterm=${'x'.repeat(9_000)}`, 400, '8192'],
     ['/v1/speak?encoding=linear16&sample_rate=16000', 400, '/v1/listen'],
   ])('%s', async (path, status, mention) => {

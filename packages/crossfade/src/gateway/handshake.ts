@@ -32,6 +32,9 @@ const reservedExtras: ReadonlySet<string> = new Set([
   'targetingKey',
 ]);
 
+/** Of a segment or a sample: far above any session's, and far below where numbers no longer grow by one. */
+const resumeNumberMax = 1e12;
+
 /** Reads the request. Throws QUERY_INVALID or UNAUTHORIZED. */
 export function readHandshake(request: IncomingMessage, keys: readonly string[]): Handshake {
   requireKey(keyOf(request), keys);
@@ -93,9 +96,9 @@ function hashOf(text: string): Buffer {
 
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= -1) return value;
+  if (Number.isInteger(value) && value >= -1 && value <= resumeNumberMax) return value;
   throw new CrossfadeError(
     'QUERY_INVALID',
-    `Expected extra=${name}: to be a whole number, got ${JSON.stringify(text)}.`,
+    `Expected extra=${name}: to be a whole number from -1 to ${resumeNumberMax}, got ${JSON.stringify(text)}.`,
   );
 }
