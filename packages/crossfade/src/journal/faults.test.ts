@@ -94,6 +94,26 @@ describe('a failing disk', () => {
     await journal.close();
   });
 
+  it('takes notes of the audio that it took, when it takes no more of that', async () => {
+    const journal = await open(20_000);
+    start(journal);
+    disk.failAll('ENOSPC');
+    expect(() => {
+      for (let i = 0; i < 100; i += 1) append(journal, 500);
+    }).toThrow(expect.objectContaining({ code: 'JOURNAL_UNAVAILABLE' }));
+    const said = { kind: 'final', json: JSON.stringify('what was said '.repeat(150)) };
+    journal.appendNote('s', said);
+    const notes = () => {
+      for (let i = 0; i < 1_000; i += 1) journal.appendNote('s', { kind: 'final', json: '"and more"' });
+    };
+    expect(notes).toThrow(expect.objectContaining({ code: 'JOURNAL_UNAVAILABLE' }));
+    disk.heal();
+    await journal.close();
+    const again = await openJournal({ folder, clock });
+    expect(again.session('s')?.notes[0]).toEqual(said);
+    await again.close();
+  });
+
   it('never trusts a file again whose flush failed: the records go to another one', async () => {
     const journal = await open();
     start(journal);

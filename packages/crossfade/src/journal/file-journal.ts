@@ -62,6 +62,8 @@ export const journalDefaults = {
 const audioBytesMax = 1024 * 1024;
 const noteBytesMax = 1024 * 1024;
 const noteKindBytesMax = 255;
+/** What may wait when a note comes, as a share of `pendingBytesMax`: audio that was taken is transcribed meanwhile. */
+const notesShare = 1.25;
 /** A record's header and the statements that may come before it. */
 const recordExtraBytes = 512;
 
@@ -200,7 +202,7 @@ class FileJournal implements Journal {
     if (payload.length > noteBytesMax || Buffer.byteLength(note.kind) > noteKindBytesMax) {
       throw refused(`Expected a note of at most ${noteBytesMax} bytes, got ${payload.length}. Write less.`);
     }
-    this.#mustHaveRoom(payload.length + recordExtraBytes);
+    this.#mustHaveRoom(payload.length + recordExtraBytes, this.#pendingBytesMax * notesShare);
     this.#writer.next(payload.length + recordExtraBytes).putNote(session, session.nextNote, payload);
     session.nextNote += 1;
     session.notes.push(note);
@@ -310,10 +312,10 @@ class FileJournal implements Journal {
     throw new CrossfadeError('JOURNAL_UNAVAILABLE', 'Expected an open journal, got one that was closed.');
   }
 
-  #mustHaveRoom(bytes: number): void {
+  #mustHaveRoom(bytes: number, pendingBytesMax = this.#pendingBytesMax): void {
     this.#mustNotBeClosed();
     const pending = this.#writer.pendingBytes;
-    if (pending + bytes <= this.#pendingBytesMax) return;
+    if (pending + bytes <= pendingBytesMax) return;
     const why = this.#writer.failure ?? 'it is slower than the audio';
     throw new CrossfadeError(
       'JOURNAL_UNAVAILABLE',
