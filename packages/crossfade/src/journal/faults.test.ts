@@ -287,6 +287,35 @@ describe('written', () => {
     await journal.close();
   });
 
+  it('does not come with a write into a file whose flush fails meanwhile', async () => {
+    const journal = await open();
+    start(journal);
+    let failFlush: (() => void) | undefined;
+    disk.beforeDatasync = () => new Promise((_, reject) => (failFlush = () => reject(new Error('EIO'))));
+    append(journal, 100);
+    await journal.written();
+    await until('flushing', () => failFlush !== undefined);
+    append(journal, 100);
+    disk.fault('write', () => {
+      disk.failAll('EIO');
+      failFlush?.();
+      return undefined;
+    });
+    let isWritten = false;
+    const written = journal.written().then(() => (isWritten = true));
+    await until('refused', () => !journal.health().writable);
+    await until('given up', () => (disk.calls.get('remove') ?? 0) > 0);
+    expect(isWritten).toBe(false);
+    disk.beforeDatasync = undefined;
+    disk.heal();
+    await until('written', () => {
+      clock.advance(10);
+      return isWritten;
+    });
+    await written;
+    await journal.close();
+  });
+
   it('is refused when the journal ends without it', async () => {
     const journal = await open();
     start(journal);

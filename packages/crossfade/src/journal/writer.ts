@@ -220,6 +220,8 @@ export class Writer {
         return;
       }
       segment.wrote(chunks);
+      // A flush failed meanwhile: the file will be cut, and this is put again into another.
+      if (this.#failure?.trying === false) return;
       this.#writtenPut = chunks.at(-1)?.lastPut ?? this.#writtenPut;
       this.#awaitWritten.reached(this.#writtenPut);
       this.#maybeFlush();
