@@ -31,7 +31,7 @@ import {
 } from './rollback-load.ts';
 
 /** The longest wait of a gateway between two attempts to reach the control plane. */
-const readyToLastAdmissionMsP99 = 5_000;
+const readyToLastAdmissionMsP99 = 2_000;
 
 /** The kill comes so long after the order at most, and mostly early, where most happens. */
 const killWithinMs = 300;
