@@ -65,6 +65,7 @@ class World {
   readonly #client: TranscriptionClient;
   /** Texts of finals by segment, in the order in which the client got them. */
   readonly finals = new Map<string, string>();
+  readonly #revisions = new Map<string, number>();
   #finalsEnd = 0;
   readonly wrongs: string[] = [];
   /** Segments of which the client shows a text that may change. */
@@ -104,7 +105,10 @@ class World {
       random: { next: () => 0 },
       giveUpMs: Infinity,
       WebSocket: Socket as unknown as SocketConstructor,
-      onResult: ({ segmentId, isFinal, text, start, end }) => {
+      onResult: ({ segmentId, revision, isFinal, text, start, end }) => {
+        if (revision !== (this.#revisions.get(segmentId) ?? -1) + 1)
+          this.wrongs.push(`${segmentId} is at revision ${revision}`);
+        this.#revisions.set(segmentId, revision);
         if (this.finals.has(segmentId)) this.wrongs.push(`${segmentId} came after its final`);
         if (isFinal) {
           this.finals.set(segmentId, text);

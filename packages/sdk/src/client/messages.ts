@@ -13,7 +13,6 @@ export type GatewayMessage =
       readonly duration: number;
       readonly is_final: boolean;
       readonly segment_id: string;
-      readonly revision: number;
       readonly channel: {
         readonly alternatives: readonly [
           {

@@ -238,11 +238,13 @@ export class TranscriptionClient {
     if (this.#open !== null && this.#open.segmentId !== segmentId) {
       this.#options.onResult({ ...this.#open, revision: this.#open.revision + 1, text: '', words: [] });
     }
+    // Counted here: a gateway that was killed begins anew.
+    const revision = this.#open?.segmentId === segmentId ? this.#open.revision + 1 : 0;
     const end = message.start + message.duration;
     const [best] = message.channel.alternatives;
     const result: TranscriptResult = {
       segmentId,
-      revision: message.revision,
+      revision,
       isFinal,
       text: best.transcript,
       start: message.start,
