@@ -12,6 +12,7 @@ import {
   type System,
 } from '../packages/crossfade/src/cli/supervisor/system.ts';
 import { auditStore } from '../packages/crossfade/src/controller/audit.ts';
+import { linkTiming } from '../packages/crossfade/src/gateway/link-transport.ts';
 import { ControlClient } from '../packages/crossfade/src/server/control-client.ts';
 import { openSqliteRolloutStore } from '../packages/crossfade/src/store/sqlite/events.ts';
 import type { SessionRecord } from '../packages/crossfade/src/transcript/session-record.ts';
@@ -31,7 +32,7 @@ import {
 } from './rollback-load.ts';
 
 /** The longest wait of a gateway between two attempts to reach the control plane. */
-const readyToLastAdmissionMsP99 = 2_000;
+const readyToLastAdmissionMsP99 = linkTiming.retryMaxMs;
 
 /** The kill comes so long after the order at most, and mostly early, where most happens. */
 const killWithinMs = 300;

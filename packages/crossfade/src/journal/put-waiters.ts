@@ -28,7 +28,7 @@ export class PutWaiters {
   }
 
   /** What they wait for was put again, up to this number. */
-  wait(put: number): void {
+  movedTo(put: number): void {
     for (const waiter of this.#waiting) waiter.target = put;
   }
 

@@ -357,7 +357,7 @@ export class Writer {
     for (const part of chunks) {
       putAgain(part.segment, part.chunks, state, (bytes) => this.#segmentFor(bytes));
     }
-    this.#awaitWritten.wait(this.#puts);
+    this.#awaitWritten.movedTo(this.#puts);
     for (const segment of failed)
       this.#cleanup = this.#cleanup.then(() => abandonFile(this.#options, segment));
   }

@@ -4,8 +4,27 @@ import { systemClock } from '@crossfade/sdk/core/clock';
 import { WebSocket } from 'ws';
 import { openStockClient } from '../../gateway/gateway.fixture.ts';
 import { audioOf, sampleRate, textOf } from '../../gateway/scripted-upstream.fixture.ts';
+import type { ControlClient } from '../../server/control-client.ts';
 import { openSqliteSessionStore } from '../../store/sqlite/sessions.ts';
 import type { SessionRecord } from '../../transcript/session-record.ts';
+
+export const by = { actor: 'ana', reason: 'users complain' };
+
+/** A rollout whose candidate everybody gets at once, moved at a boundary when it is taken back. */
+export async function startForEverybody(client: ControlClient, name: string): Promise<void> {
+  const plan = {
+    name,
+    control: { variant: 'before', upstream: 'control' },
+    candidate: { variant: 'after', upstream: 'next', build: `build of ${name}` },
+    stages: [{ name: 'everybody', share: 100, bake: '48h', minSessionsPerHour: 0 }],
+    acceptance: 'waiver',
+    drain: 'migrate',
+    drainLimit: '2m',
+  };
+  await client.apply(plan, by);
+  await client.command(name, 'start', by);
+  await client.command(name, 'waive-acceptance', by);
+}
 
 export const after = (delayMs: number): Promise<void> =>
   new Promise((resolve) => void systemClock.after(delayMs, resolve));

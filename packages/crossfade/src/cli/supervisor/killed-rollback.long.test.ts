@@ -15,28 +15,20 @@ import { dataPaths } from '../data-folder.ts';
 import { noticesWanted, storedRollouts } from '../processes/stored-rollouts.fixture.ts';
 import {
   after,
+  by,
   eventually,
   Newcomers,
   openResumingSpeaker,
   openStockSpeaker,
   recordsIn,
   type Speaker,
+  startForEverybody,
 } from './candidate-sessions.fixture.ts';
 import { type KillableSystem, startKillableSystem } from './killable-system.fixture.ts';
 
 const seed = Number(process.env['CROSSFADE_SEED'] ?? 1);
 const speakersOfEachKind = 5;
 const newcomerEveryMs = 60;
-const by = { actor: 'ana', reason: 'users complain' };
-const planOf = (name: string): object => ({
-  name,
-  control: { variant: 'before', upstream: 'control' },
-  candidate: { variant: 'after', upstream: 'next', build: `build of ${name}` },
-  stages: [{ name: 'everybody', share: 100, bake: '48h', minSessionsPerHour: 0 }],
-  acceptance: 'waiver',
-  drain: 'migrate',
-  drainLimit: '2m',
-});
 
 /** How far a rollback came before the kill. */
 type Reach = 'not on record' | 'on record' | 'heard by the gateway' | 'receipt closed';
@@ -146,9 +138,7 @@ interface Told {
 }
 
 async function letSpeak({ system, client, name }: Stage): Promise<readonly Speaker[]> {
-  await client.apply(planOf(name), by);
-  await client.command(name, 'start', by);
-  await client.command(name, 'waive-acceptance', by);
+  await startForEverybody(client, name);
   await eventually('the gateway to hear', () => gatewayHasHeard({ system, client, name }));
   return Promise.all(
     Array.from({ length: speakersOfEachKind }, (_, user) => [

@@ -15,20 +15,12 @@ import {
 import { ControlClient } from '../../server/control-client.ts';
 import { run } from '../command-io.fixture.ts';
 import { parseSystemConfig } from '../system-config.ts';
+import { by, startForEverybody } from './candidate-sessions.fixture.ts';
 import { startTestSystem, type TestSystem } from './system.fixture.ts';
 
 const sessions = 200;
 /** Words before the order, and after it: the first are no whole number of finals, so that it comes in mid-utterance. */
 const [wordsBefore, wordsAfter] = [14, 16];
-const by = { actor: 'ana', reason: 'users complain' };
-const planOf = (name: string): object => ({
-  name,
-  control: { variant: 'before', upstream: 'control' },
-  candidate: { variant: 'after', upstream: 'next', build: `build of ${name}` },
-  stages: [{ name: 'everybody', share: 100, bake: '48h', minSessionsPerHour: 0 }],
-  acceptance: 'waiver',
-  drainLimit: '2m',
-});
 
 const closers: (() => Promise<unknown>)[] = [];
 let running: TestSystem;
@@ -91,9 +83,7 @@ describe(`a rollback with ${sessions} live sessions`, () => {
     async ({ policy: name, outcome, moved }) => {
       const { system, dataDir } = running;
       const client = await ControlClient.forDataFolder(dataDir);
-      await client.apply(planOf(name), by);
-      await client.command(name, 'start', by);
-      await client.command(name, 'waive-acceptance', by);
+      await startForEverybody(client, name);
       const decided = async () => (await client.decide('transcription', { targetingKey: 'user-0' })).variant;
       expect(await decided()).toBe('after');
       const speakers = await openSessions(system.gatewayUrl);
